@@ -1,0 +1,7 @@
+/** Types of `@std/async/pool`, as in the original. @module */
+
+export declare function pooledMap<T, R>(
+  poolLimit: number,
+  array: Iterable<T> | AsyncIterable<T>,
+  iteratorFn: (data: T) => Promise<R>,
+): AsyncIterableIterator<R>;

@@ -1,0 +1,7 @@
+/**
+ * Structured concurrency for Deno, Node and Bun.
+ *
+ * @module
+ */
+export * from "./runtime/mod.ts";
+export * from "./scheduling/mod.ts";

@@ -1,0 +1,130 @@
+/**
+ * How far a cancellation has come in one task: asked for, delivered, out of patience.
+ *
+ *   REQUESTED   not seen by the body yet: thrown at its next await
+ *   DELIVERED   seen; cleanup may await until the grace is over
+ *   HARD        every await throws again; after a few throws with growing pauses, so that a body
+ *               which catches everything in a loop costs no CPU, and is reported once
+ *
+ * @module
+ */
+
+import type { Clock } from "./clock.ts";
+import { Cancelled } from "./errors.ts";
+import type { Host } from "./host.ts";
+import type { TimerEntry } from "./timer_wheel.ts";
+
+const REQUESTED = 0;
+const DELIVERED = 1;
+const HARD = 2;
+
+/** Throws at once after the grace, before pauses begin: enough for any honest unwinding. */
+const PROMPT_THROWS = 8;
+/** The longest pause between throws into a refuser, in ms. */
+const LONGEST_PAUSE = 1_000;
+/** Pauses double from 1 ms, so the report comes about a second after the grace. */
+const REPORT_AT = PROMPT_THROWS + 10;
+
+/** The cancelled task, as its state sees it. */
+export interface Cancellable {
+  /** Its runtime. */
+  readonly host: Host;
+  /** Throws again at whatever it waits for. */
+  throwAgain(): void;
+  /** It ignored the cancellation `deliveries` times. */
+  reportRefusal(deliveries: number): void;
+}
+
+/** The cancellation of one task; a timer entry for its grace and its pauses. */
+export class CancelState implements TimerEntry {
+  whenMs = 0;
+  timerSlot = -1;
+  timerTick = 0;
+  timerPrev: TimerEntry | undefined = undefined;
+  timerNext: TimerEntry | undefined = undefined;
+  readonly cancelled: Cancelled;
+  #state = REQUESTED;
+  #graceEndMs: number;
+  #deliveries = 0;
+  /** Throws and pauses since the grace ended. */
+  #hardSteps = 0;
+  #task: Cancellable | undefined = undefined;
+
+  constructor(cancelled: Cancelled, graceEndMs: number) {
+    this.cancelled = cancelled;
+    this.#graceEndMs = graceEndMs;
+  }
+
+  /** True once the body has seen it. */
+  get delivered(): boolean {
+    return this.#state !== REQUESTED;
+  }
+
+  /** True when the task's next await must throw instead of waiting. */
+  mustThrow(clock: Clock): boolean {
+    if (this.#state === REQUESTED) return true;
+    if (this.#state === DELIVERED) {
+      if (clock.now() < this.#graceEndMs) return false;
+      this.#state = HARD;
+    }
+    return this.#hardSteps < PROMPT_THROWS;
+  }
+
+  /** Notes that the body sees the cancellation now; answers what to throw. */
+  deliver(): Cancelled {
+    if (this.#state === REQUESTED) this.#state = DELIVERED;
+    else if (this.#state === HARD) this.#step();
+    this.#deliveries++;
+    return this.cancelled;
+  }
+
+  /** A wait of the task threw by itself; a scope's own `Cancelled` counts as delivery. */
+  sawThrow(error: unknown): void {
+    if (this.#state === REQUESTED && error instanceof Cancelled) this.deliver();
+  }
+
+  /** The task waits again: arms the timer that will throw there. */
+  parked(task: Cancellable): void {
+    if (this.#state === REQUESTED || this.timerSlot >= 0) return;
+    const { clock, timers } = task.host;
+    const pause = this.#state === DELIVERED
+      ? Math.max(0, this.#graceEndMs - clock.now())
+      : Math.min(2 ** Math.max(0, this.#hardSteps - PROMPT_THROWS), LONGEST_PAUSE);
+    if (pause === Infinity) return;
+    this.#task = task;
+    this.whenMs = clock.now() + pause;
+    timers.insert(this);
+    task.host.kick();
+  }
+
+  onTimer(): void {
+    if (this.#state === HARD) this.#step();
+    this.#state = HARD;
+    this.#task?.throwAgain();
+  }
+
+  #step(): void {
+    this.#hardSteps++;
+    if (this.#hardSteps === REPORT_AT) this.#task?.reportRefusal(this.#deliveries);
+  }
+
+  /** A second cancel may only shorten the grace; answers whether it did. */
+  shorten(host: Host, graceMs: number): boolean {
+    const end = host.clock.now() + graceMs;
+    if (end >= this.#graceEndMs) return false;
+    this.#graceEndMs = end;
+    host.timers.cancel(this);
+    return this.#state === DELIVERED;
+  }
+
+  /** Remaining grace in ms, for what is cancelled below. */
+  remaining(clock: Clock): number {
+    return Math.max(0, this.#graceEndMs - clock.now());
+  }
+
+  /** The body ended. */
+  over(host: Host): void {
+    host.timers.cancel(this);
+    this.#task = undefined;
+  }
+}

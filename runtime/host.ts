@@ -1,0 +1,143 @@
+/**
+ * What a future or a task sees of its runtime, and who is running now.
+ *
+ * These interfaces stand low so that imports run one way: a task knows its host, the runtime knows
+ * both, and nothing points back.
+ *
+ * @module
+ */
+
+import type { Clock } from "./clock.ts";
+import type { Watch } from "./observer.ts";
+import type { TimerWheel } from "./timer_wheel.ts";
+import type { Waker } from "./poll.ts";
+
+/** Only code driven by this runtime can wake the wait: a join, a timer, `never`. */
+export const WAKE_INSIDE = 0;
+/** Host code might wake it: a deferred, a hand-written pollable. */
+export const WAKE_MAYBE = 1;
+/** Something outside is at work and will wake it: a promise, a descriptor, a thread. */
+export const WAKE_OUTSIDE = 2;
+/** Who can end a wait; what deadlock detection and virtual time go by. */
+export type WakeSource = 0 | 1 | 2;
+
+/** An entry of the run queue: a task, or a wait of host code. */
+export interface Runnable {
+  /** Runs one poll. Must not throw. */
+  runOnce(): void;
+}
+
+/** The runtime as its futures and tasks see it. */
+export interface Host {
+  /** The runtime's name. */
+  readonly name: string;
+  /** Its time. */
+  readonly clock: Clock;
+  /** Its timers. */
+  readonly timers: TimerWheel;
+  /** Its hooks, if somebody watches. */
+  readonly watch: Watch | undefined;
+  /** Waits by who can end them, indexed by {@linkcode WakeSource}. */
+  readonly waits: Int32Array;
+  /** Appends to the run queue; wakes the loop if it is parked. */
+  enqueue(runnable: Runnable): void;
+  /** Something a parked loop must look at changed: a timer was armed, a wait began. */
+  kick(): void;
+  /** Keeps the runtime driven until `release`: host code waits for something in it. */
+  hold(onDeadlock: Deadlocked | undefined): void;
+  /** Ends a `hold`. */
+  release(onDeadlock: Deadlocked | undefined): void;
+  /** Takes one unit of this turn's allowance of ready awaits; false when it is spent. */
+  takeBudget(): boolean;
+  /** A task ended. */
+  exited(task: Waiter): void;
+  /** A task waits for another one: a cycle may have closed. */
+  joinParked(task: Waiter): void;
+  /** Somebody looked at the outcome after all. */
+  observed(task: Waiter): void;
+}
+
+/** A host wait that wants to know when the runtime finds that nothing can wake it. */
+export interface Deadlocked {
+  /** The runtime is deadlocked; `error` is a `DeadlockError`. */
+  onDeadlock(error: Error): void;
+}
+
+/** The task side of an `await` in an async body: lists the body's awaits, so a cancel reaches them. */
+export interface Waiter {
+  /** Unique within its runtime. */
+  readonly id: number;
+  /** Name for reports. */
+  readonly name: string;
+  /** The runtime it lives in. */
+  readonly host: Host;
+  /** True once it has ended. */
+  readonly isFinished: boolean;
+  /** Adds an await; answers what to throw there at once instead, if the task is cancelled. */
+  attach(wait: AttachedWait): unknown;
+  /** Removes an await that is over. */
+  detach(wait: AttachedWait): void;
+}
+
+/** An `await` of one of our futures inside an async body. */
+export interface AttachedWait extends Waker {
+  /** Owned by the task: list links. */
+  prevWait: AttachedWait | undefined;
+  /** Owned by the task: list links. */
+  nextWait: AttachedWait | undefined;
+  /** What the body waits for, for dumps. */
+  readonly target: { describe(): string; readonly source: WakeSource };
+  /** Ends the wait by throwing `error` there, unless it must end by itself; answers whether it did. */
+  interrupt(error: unknown): boolean;
+  /** The task ended while this wait goes on: it becomes host code's own. */
+  orphan(): void;
+}
+
+/**
+ * Who is running. `task` is set while a task is polled, and in the microtask in which one of our
+ * futures resumes an async body, so that what the body calls next knows its task.
+ */
+export const context: {
+  task: Waiter | undefined;
+  host: Host | undefined;
+  /** Makes the default runtime; set by globals.ts. */
+  defaultHost: (() => Host) | undefined;
+} = { task: undefined, host: undefined, defaultHost: undefined };
+
+/** The runtime that polls now, else the default one. */
+export function currentHost(): Host {
+  const host = context.host ?? context.task?.host ?? context.defaultHost?.();
+  if (host === undefined) {
+    throw new Error("Cannot wait: no runtime (import @vais/runtime, or wait inside a task)");
+  }
+  return host;
+}
+
+const settled: Promise<void> = Promise.resolve();
+const entering: (Waiter | undefined)[] = [];
+let nextEnter = 0;
+
+function enter(): void {
+  const task = entering[nextEnter];
+  entering[nextEnter++] = undefined;
+  if (nextEnter === entering.length) entering.length = nextEnter = 0;
+  context.task = task;
+}
+
+function leave(): void {
+  context.task = undefined;
+}
+
+/**
+ * Settles the promise an async body awaits, so that its continuation runs with `task` current.
+ *
+ * Three jobs are queued back to back: name the task, the continuation, forget the task. The queue
+ * is first in first out, so nothing comes between them.
+ */
+export function resumeAs<V>(task: Waiter | undefined, settle: (value: V) => void, value: V): void {
+  if (task === undefined) return settle(value);
+  entering.push(task);
+  settled.then(enter);
+  settle(value);
+  settled.then(leave);
+}

@@ -1,0 +1,91 @@
+/**
+ * The only place where the program waits.
+ *
+ * A runtime asks its parker to sleep for at most so long; the parker may return early for any
+ * reason. `Runtime` differs from its siblings (reactor, worker, simulation) only in this object.
+ *
+ * @module
+ */
+
+/** Where a runtime waits. */
+export interface Parker {
+  /**
+   * Waits until `unpark`, for at most `ms` (0: just gives the host's event loop a turn; `Infinity`:
+   * no limit). May return early. Keeps the process alive meanwhile.
+   */
+  park(ms: number): Promise<void>;
+  /** Ends the current or, when there is none, the next `park` at once. */
+  unpark(): void;
+  /** Blocks the thread for at most `ms`, finite; for `blockOn`. */
+  parkSync(ms: number): void;
+  /** Releases what the parker holds; the runtime is closed. */
+  close?(): void;
+}
+
+/** The longest timer hosts take; longer waits are made of several. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+interface HostTimers {
+  setImmediate?: (callback: () => void) => unknown;
+  setTimeout(callback: () => void, ms: number): number;
+  clearTimeout(timer: number): void;
+}
+
+const timers = globalThis as unknown as HostTimers;
+
+/** One turn of the host's event loop, without the delay of `setTimeout(0)`. */
+function hostTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (timers.setImmediate !== undefined) timers.setImmediate(resolve);
+    else {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        resolve();
+      };
+      port2.postMessage(0);
+    }
+  });
+}
+
+/** Waits on the host's event loop: timers, promises, `fetch` and signals go on meanwhile. */
+export class HostParker implements Parker {
+  #end: (() => void) | undefined;
+  #timer = 0;
+  #notified = false;
+  #cell: Int32Array | undefined;
+
+  /** See {@linkcode Parker}. */
+  park(ms: number): Promise<void> {
+    if (this.#notified || ms === 0) {
+      this.#notified = false;
+      return ms === 0 ? hostTurn() : Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      this.#end = resolve;
+      // Held even without a deadline: a parked runtime keeps the process alive.
+      this.#timer = timers.setTimeout(
+        () => this.unpark(),
+        Math.min(Math.ceil(ms), LONGEST_TIMER_MS),
+      );
+    });
+  }
+
+  /** See {@linkcode Parker}. */
+  unpark(): void {
+    const end = this.#end;
+    if (end === undefined) {
+      this.#notified = true;
+      return;
+    }
+    this.#end = undefined;
+    timers.clearTimeout(this.#timer);
+    end();
+  }
+
+  /** See {@linkcode Parker}. */
+  parkSync(ms: number): void {
+    this.#cell ??= new Int32Array(new SharedArrayBuffer(4));
+    Atomics.wait(this.#cell, 0, 0, ms);
+  }
+}

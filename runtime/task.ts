@@ -1,0 +1,804 @@
+/**
+ * Tasks: a body, one state, one awaited future, one outcome.
+ *
+ * A task is its own waker and sits in the run queue at most once. Phases:
+ *
+ *   NEW -> QUEUED -> RUNNING -> PARKED -> QUEUED …          wakes only queue
+ *                    RUNNING -> RUNNING_WOKEN -> QUEUED     a wake while running queues it once
+ *   any -> CLOSING -> DONE                                  the body ended; then all it started
+ *
+ * Cancellation is a request, kept until it is delivered: thrown at the current or next await. Then
+ * the body may await in its cleanup until the grace is over; after that every await throws again.
+ *
+ * @module
+ */
+
+import { checkDuration, typeOf } from "./clock.ts";
+import { Cancelled, describeReason } from "./errors.ts";
+import {
+  type AttachedWait,
+  context,
+  type Host,
+  type Runnable,
+  type Waiter,
+  WAKE_INSIDE,
+  WAKE_OUTSIDE,
+  type WakeSource,
+} from "./host.ts";
+import { checkPolled, FromPollable, Future, YIELD } from "./future.ts";
+import { type CancelOptions, JoinHandle } from "./join_handle.ts";
+import {
+  type Outcome,
+  TASK_CANCELLED,
+  TASK_COMPLETED,
+  TASK_FAILED,
+  TASK_PENDING,
+  TASK_READY,
+  TASK_RUNNING,
+  type TaskStatus,
+} from "./outcome.ts";
+import { type Cancellable, CancelState } from "./cancel_state.ts";
+import {
+  isPollable,
+  isPromiseLike,
+  PENDING,
+  type Poll,
+  type Pollable,
+  type Waker,
+} from "./poll.ts";
+import { Timer } from "./deadline.ts";
+import { type RefusalReport, reportToConsole } from "./observer.ts";
+import type { RuntimeApi, TaskScope } from "./task_body.ts";
+
+const NEW = 0;
+const SPAWNED = 1;
+const QUEUED = 2;
+const RUNNING = 3;
+const RUNNING_WOKEN = 4;
+const PARKED = 5;
+const CLOSING = 6;
+const DONE = 7;
+
+const FUNCTION = 0;
+const GENERATOR = 1;
+const ASYNC = 2;
+const POLLABLE = 3;
+const STATE_POLL = 4;
+const PROMISE = 5;
+
+/** Ready awaits a generator may pass in one poll before it must let others run (tokio uses 128). */
+const BUDGET = 128;
+
+/** A poll function over a state: the Vais form of a body. */
+export type PollFn = (state: unknown, waker: Waker) => Poll<unknown>;
+
+/** What owns tasks: the runtime itself, or a group. A task lists the owners it opened. */
+export interface Owner {
+  /** Name for reasons and dumps. */
+  readonly label: string;
+  /** Grace of cancelled children that were given none, in ms. */
+  readonly graceMs: number;
+  /** The task that opened it, if one did. */
+  readonly parent: Task<unknown> | undefined;
+  /** True when a cancel of the parent does not reach it. */
+  readonly shielded: boolean;
+  /** Owned by the parent: its list of owners with live children. */
+  prevOwned: Owner | undefined;
+  /** Owned by the parent. */
+  nextOwned: Owner | undefined;
+  /** A child ended; `observed` tells whether somebody was waiting for it. */
+  childFinished(task: Task<unknown>, observed: boolean): void;
+  /** The parent was cancelled, or ended. */
+  cancelFromParent(cause: Cancelled, graceMs: number): void;
+  /** True when its parent can do nothing but wait for this child. */
+  mustAwait(task: Task<unknown>): boolean;
+  /** Live children, for dumps. */
+  children(): Iterable<Task<unknown>>;
+}
+
+/** What few tasks need. */
+interface Extra {
+  controller: AbortController | undefined;
+  spawnSite: string;
+}
+
+/** The one implementation of {@linkcode JoinHandle}; also what a body gets as its `TaskScope`. */
+export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScope, Cancellable {
+  readonly #id: number;
+  readonly #givenName: string | undefined;
+  readonly host: Host;
+  readonly owner: Owner;
+  /** Owned by the owner: its list of children. */
+  prevSibling: Task<unknown> | undefined = undefined;
+  /** Owned by the owner. */
+  nextSibling: Task<unknown> | undefined = undefined;
+  /** Owners opened by this task that have live children. */
+  firstOwned: Owner | undefined = undefined;
+  #phase = NEW;
+  #kind: number;
+  #body: unknown;
+  #pollFn: PollFn | undefined;
+  #awaiting: Pollable<unknown> | undefined = undefined;
+  /** The source counted while parked, else -1. */
+  #counted = -1;
+  /** The value, the error or the `Cancelled`. */
+  #result: unknown = undefined;
+  #joiners: Waker | Waker[] | undefined = undefined;
+  #firstWait: AttachedWait | undefined = undefined;
+  #cancel: CancelState | undefined = undefined;
+  #extra: Extra | undefined = undefined;
+
+  constructor(
+    id: number,
+    host: Host,
+    owner: Owner,
+    body: unknown,
+    poll: PollFn | undefined,
+    name: string | undefined,
+  ) {
+    super();
+    this.#id = id;
+    this.host = host;
+    this.owner = owner;
+    this.#body = body;
+    this.#pollFn = poll;
+    this.#givenName = name;
+    if (poll !== undefined) this.#kind = STATE_POLL;
+    else if (typeof body === "function") this.#kind = FUNCTION;
+    else if (isPollable(body)) this.#kind = POLLABLE;
+    else this.#kind = PROMISE;
+  }
+
+  get id(): number {
+    return this.#id;
+  }
+
+  get name(): string {
+    return this.#givenName ?? `task ${this.#id}`;
+  }
+
+  get status(): TaskStatus {
+    switch (this.#phase) {
+      case DONE:
+        return this.#kind as TaskStatus; // the body is gone: the field holds how it ended
+      case QUEUED:
+        return TASK_READY;
+      case RUNNING:
+      case RUNNING_WOKEN:
+        return TASK_RUNNING;
+    }
+    return TASK_PENDING;
+  }
+
+  get isFinished(): boolean {
+    return this.#phase === DONE;
+  }
+
+  /** The cancellation asked for, if one was. */
+  get cancelled(): Cancelled | undefined {
+    return this.#cancel?.cancelled;
+  }
+
+  /** What the task waits for, for dumps. */
+  get awaiting(): object | undefined {
+    return this.#awaiting ?? this.#firstWait?.target;
+  }
+
+  /** The handle this task is parked on, and nothing else: an edge of the wait-for graph. */
+  get joining(): Task<unknown> | undefined {
+    return this.#phase === PARKED && this.#awaiting instanceof Task ? this.#awaiting : undefined;
+  }
+
+  /** Those parked on this task. */
+  *joiners(): Generator<Waker> {
+    if (Array.isArray(this.#joiners)) yield* this.#joiners;
+    else if (this.#joiners !== undefined) yield this.#joiners;
+  }
+
+  // ---- running ------------------------------------------------------------------------------
+
+  /** Puts a new task in the run queue; its owner decides when. */
+  start(): void {
+    if (this.#phase !== NEW) return;
+    this.#phase = SPAWNED;
+    this.host.enqueue(this);
+  }
+
+  wake(): void {
+    if (this.#phase === PARKED) {
+      this.#unpark();
+      this.#phase = QUEUED;
+      this.host.enqueue(this);
+    } else if (this.#phase === RUNNING) this.#phase = RUNNING_WOKEN;
+  }
+
+  runOnce(): void {
+    if (this.#phase !== QUEUED && this.#phase !== SPAWNED) {
+      if (this.#phase === CLOSING && this.firstOwned === undefined) this.#complete();
+      return;
+    }
+    this.#phase = RUNNING;
+    context.task = this;
+    const { watch } = this.host;
+    if (watch !== undefined) watch.tell("onPoll", this);
+    switch (this.#kind) {
+      case GENERATOR:
+        return this.#runGenerator(this.#body as Generator<unknown, T>);
+      case STATE_POLL:
+      case POLLABLE:
+        return this.#runPoll();
+      case FUNCTION:
+        return this.#call(this.#body as (task: TaskScope) => unknown);
+      case PROMISE:
+        return this.#follow(this.#body as PromiseLike<T>);
+    }
+  }
+
+  #call(body: (task: TaskScope) => unknown): void {
+    let made: unknown;
+    try {
+      made = body(this);
+    } catch (error) {
+      return this.#endWithError(error);
+    }
+    if (typeof made !== "object" || made === null) return this.#endWithValue(made as T);
+    if (isGenerator(made)) {
+      this.#body = made;
+      this.#kind = GENERATOR;
+      return this.#runGenerator(made as Generator<unknown, T>);
+    }
+    if (isPollable(made)) {
+      this.#body = made;
+      this.#kind = POLLABLE;
+      return this.#runPoll();
+    }
+    if (isPromiseLike(made)) return this.#follow(made as PromiseLike<T>);
+    if (Symbol.asyncIterator in made) {
+      return this.#endWithError(
+        new TypeError(
+          `Cannot run ${this.name}: the body is an async generator (write function* or async function)`,
+        ),
+      );
+    }
+    this.#endWithValue(made as T);
+  }
+
+  /** An async body: it has its own continuation; we follow its promise. */
+  #follow(promise: PromiseLike<T>): void {
+    // A promise that was spawned, rather than called, is not ours to wait for when cancelled.
+    if (this.#kind === FUNCTION) this.#kind = ASYNC;
+    this.#body = undefined;
+    this.#park(undefined, WAKE_OUTSIDE);
+    if (this.#firstWait !== undefined) this.host.waits[WAKE_OUTSIDE]!--;
+    promise.then(
+      (value) => this.#phase >= CLOSING ? undefined : this.#endWithValue(value),
+      (error) => this.#phase >= CLOSING ? undefined : this.#endWithError(error),
+    );
+  }
+
+  #runPoll(): void {
+    let value: Poll<unknown>;
+    try {
+      value = this.#pollFn !== undefined
+        ? checkPolled(this.#pollFn(this.#body, this))
+        : checkPolled((this.#body as Pollable<unknown>).poll(this));
+    } catch (error) {
+      return this.#endWithError(error);
+    }
+    if (value !== PENDING) return this.#endWithValue(value as T);
+    if (this.#cancel !== undefined) return this.#abandonBody();
+    this.#park(
+      undefined,
+      this.#body instanceof Future ? this.#body.source : 1,
+    );
+  }
+
+  #runGenerator(generator: Generator<unknown, T>): void {
+    let budget = BUDGET;
+    let input: unknown = undefined;
+    let failed = false;
+    let waiting = this.#awaiting;
+    for (;;) {
+      if (waiting !== undefined) {
+        const cancel = this.#cancel;
+        if (
+          cancel !== undefined && cancel.mustThrow(this.host.clock) &&
+          abandon(waiting, this, cancel.cancelled)
+        ) {
+          input = cancel.deliver();
+          failed = true;
+        } else if (waiting === YIELD) {
+          input = undefined;
+        } else {
+          try {
+            input = waiting.poll(this);
+          } catch (error) {
+            input = error;
+            failed = true;
+            cancel?.sawThrow(error);
+          }
+          if (input === PENDING && !failed) {
+            return this.#park(waiting, waiting instanceof Future ? waiting.source : 1);
+          }
+        }
+        this.#awaiting = undefined;
+      }
+      let step: IteratorResult<unknown, T>;
+      try {
+        step = failed ? generator.throw(input) : generator.next(input);
+      } catch (error) {
+        return this.#endWithError(error);
+      }
+      if (step.done) return this.#endWithValue(step.value);
+      failed = false;
+      waiting = step.value as Pollable<unknown>;
+      if (waiting === YIELD || --budget === 0) return this.#requeue(waiting);
+      if (!(waiting instanceof Future)) {
+        if (isPollable(waiting)) waiting = new FromPollable(waiting);
+        else {
+          input = notAFuture(step.value);
+          failed = true;
+          waiting = undefined;
+        }
+      }
+    }
+  }
+
+  /** Goes to the end of the queue, with `waiting` to be polled then. */
+  #requeue(waiting: unknown): void {
+    if (waiting !== YIELD && !(waiting instanceof Future)) {
+      const error = isPollable(waiting) ? undefined : notAFuture(waiting);
+      this.#awaiting = error === undefined ? new FromPollable(waiting as Pollable<unknown>) : {
+        poll: () => {
+          throw error;
+        },
+      };
+    } else this.#awaiting = waiting as Pollable<unknown>;
+    this.#phase = QUEUED;
+    this.host.enqueue(this);
+  }
+
+  #park(waiting: Pollable<unknown> | undefined, source: WakeSource): void {
+    this.#awaiting = waiting;
+    if (this.#phase === RUNNING_WOKEN) {
+      this.#phase = QUEUED;
+      this.host.enqueue(this);
+      return;
+    }
+    this.#phase = PARKED;
+    this.#counted = source;
+    this.host.waits[source]!++;
+    if (source === WAKE_INSIDE && waiting instanceof Task) this.host.joinParked(this);
+    this.#cancel?.parked(this);
+  }
+
+  #unpark(): void {
+    const counted = this.#counted;
+    if (counted >= 0) {
+      this.#counted = -1;
+      // While an async body waits on a future of ours, that wait is counted instead.
+      if (
+        !(counted === WAKE_OUTSIDE && this.#firstWait !== undefined && this.#awaiting === undefined)
+      ) {
+        this.host.waits[counted]!--;
+      }
+    }
+  }
+
+  // ---- ending -------------------------------------------------------------------------------
+
+  #endWithValue(value: T): void {
+    const cancel = this.#cancel;
+    if (cancel === undefined || !cancel.delivered) return this.#close(TASK_COMPLETED, value);
+    this.host.watch?.tell("onSwallowedCancel", this, cancel.cancelled.reason);
+    this.#close(TASK_CANCELLED, cancel.cancelled);
+  }
+
+  #endWithError(error: unknown): void {
+    const cancel = this.#cancel;
+    if (cancel !== undefined && isCancellation(error)) {
+      this.#close(TASK_CANCELLED, cancel.cancelled);
+    } else this.#close(TASK_FAILED, error);
+  }
+
+  /** The body ended. Whatever it opened and left open is cancelled and waited for first. */
+  #close(status: TaskStatus, result: unknown): void {
+    this.#unpark();
+    this.#kind = status;
+    this.#result = result;
+    this.#phase = CLOSING;
+    this.#body = this.#pollFn = this.#awaiting = undefined;
+    this.#cancel?.over(this.host);
+    while (this.#firstWait !== undefined) {
+      const wait = this.#firstWait;
+      this.#unlink(wait);
+      wait.orphan();
+    }
+    if (this.firstOwned === undefined) return this.#complete();
+    let cause: Cancelled | undefined;
+    for (
+      let owned: Owner | undefined = this.firstOwned;
+      owned !== undefined;
+      owned = owned.nextOwned
+    ) {
+      cause ??= this.#cancel?.cancelled ??
+        Cancelled.quiet({ kind: "requested", by: this.name, note: "its body ended" });
+      owned.cancelFromParent(cause, 0);
+    }
+  }
+
+  #complete(): void {
+    this.#phase = DONE;
+    this.host.exited(this);
+    const joiners = this.#joiners;
+    this.#joiners = undefined;
+    const observed = joiners !== undefined;
+    if (observed) {
+      if (Array.isArray(joiners)) { for (let i = 0; i < joiners.length; i++) joiners[i]!.wake(); }
+      else joiners.wake();
+    }
+    this.owner.childFinished(this, observed);
+  }
+
+  /** An owner this task opened has no live children any more. */
+  ownedEnded(): void {
+    if (this.#phase === CLOSING && this.firstOwned === undefined) this.host.enqueue(this);
+  }
+
+  // ---- cancelling ---------------------------------------------------------------------------
+
+  override cancel(reason?: unknown, options?: CancelOptions): void {
+    const graceMs = options?.graceMs === undefined
+      ? this.owner.graceMs
+      : checkDuration(options.graceMs, "cancel task", "graceMs", true);
+    if (this.#phase >= CLOSING) return;
+    requestCancel(this, new Cancelled(reason), graceMs);
+  }
+
+  cancelAndJoin(reason?: unknown, options?: CancelOptions): Promise<Outcome<T>> {
+    this.cancel(reason, options);
+    return this.settled();
+  }
+
+  /** Takes a cancel request; called by `requestCancel` only, which keeps it from recursing. */
+  takeCancel(cancelled: Cancelled, graceMs: number): void {
+    if (this.#phase >= CLOSING) return;
+    if (this.#cancel !== undefined) {
+      if (this.#cancel.shorten(this.host, graceMs)) this.#cancel.parked(this);
+      return;
+    }
+    const cancel = this.#cancel = new CancelState(cancelled, this.host.clock.now() + graceMs);
+    for (let owned = this.firstOwned; owned !== undefined; owned = owned.nextOwned) {
+      if (!owned.shielded) owned.cancelFromParent(cancelled, graceMs);
+    }
+    if (this.#extra?.controller !== undefined) {
+      cancel.deliver();
+      this.#extra.controller.abort(cancelled);
+      if ((this.#phase as number) >= CLOSING) return;
+    }
+    if (this.#phase === RUNNING || this.#phase === RUNNING_WOKEN) return;
+    if (this.#phase === NEW || this.#phase === SPAWNED) {
+      return this.#close(TASK_CANCELLED, cancelled);
+    }
+    if (this.#kind === ASYNC) this.#interruptWaits();
+    else if (this.#kind === GENERATOR) this.#interruptGenerator();
+    else this.#abandonBody();
+    if (this.#phase === PARKED) cancel.parked(this);
+  }
+
+  /** Throws into a parked generator by queueing it; a wait that must end by itself is only told. */
+  #interruptGenerator(): void {
+    if (this.#phase !== PARKED) return; // queued: the cancel is thrown at its turn
+    const waiting = this.#awaiting;
+    if (waiting === undefined || !abandon(waiting, this, this.#cancel!.cancelled)) return;
+    const thrown = this.#cancel!.deliver();
+    this.#resumeThrowing(thrown);
+  }
+
+  /** Ends the wait of a parked generator by throwing `error` there. */
+  throwInto(error: unknown): void {
+    const waiting = this.#awaiting;
+    if (this.#phase !== PARKED || waiting === undefined || !abandon(waiting, this, error)) return;
+    this.#resumeThrowing(error);
+  }
+
+  #resumeThrowing(error: unknown): void {
+    this.#awaiting = {
+      poll: () => {
+        throw error;
+      },
+    };
+    this.wake();
+  }
+
+  #interruptWaits(): void {
+    let wait = this.#firstWait;
+    while (wait !== undefined) {
+      const next: AttachedWait | undefined = wait.nextWait;
+      if (wait.interrupt(this.#cancel!.cancelled)) this.#cancel!.deliver();
+      wait = next;
+    }
+  }
+
+  /** A pollable or promise has no cleanup of its own: it is told, and the task is over. */
+  #abandonBody(): void {
+    const cancelled = this.#cancel!.cancelled;
+    if (this.#kind === POLLABLE && !abandon(this.#body as Pollable<unknown>, this, cancelled)) {
+      if (this.#phase !== PARKED) this.#park(undefined, WAKE_INSIDE);
+      return;
+    }
+    this.#close(TASK_CANCELLED, cancelled);
+  }
+
+  /** The grace is over, or a refuser's pause is: throws again at whatever the task waits for. */
+  throwAgain(): void {
+    if (this.#phase !== PARKED) return;
+    const cancel = this.#cancel!;
+    for (let owned = this.firstOwned; owned !== undefined; owned = owned.nextOwned) {
+      if (!owned.shielded) owned.cancelFromParent(cancel.cancelled, 0);
+    }
+    if (this.#kind === GENERATOR) this.#interruptGenerator();
+    else this.#interruptWaits();
+    if (this.#phase === PARKED) cancel.parked(this);
+  }
+
+  reportRefusal(deliveries: number): void {
+    const report: RefusalReport = {
+      task: this,
+      reason: this.#cancel!.cancelled.reason,
+      deliveries,
+      waitsFor: describeWait(this.awaiting) ?? "a promise",
+      spawnSite: this.spawnSite,
+    };
+    if (this.host.watch?.tell("onRefusal", report)) return;
+    reportToConsole(
+      `${this.name} goes on although it was cancelled (${
+        describeReason(report.reason)
+      }); it waits for ` +
+        report.waitsFor + (report.spawnSite === "" ? "" : `; spawned at ${report.spawnSite}`),
+    );
+  }
+
+  // ---- waits of an async body -----------------------------------------------------------------
+
+  attach(wait: AttachedWait): unknown {
+    if (this.#phase >= CLOSING) return undefined;
+    const first = this.#firstWait;
+    wait.nextWait = first;
+    if (first !== undefined) first.prevWait = wait;
+    else if (this.#counted === WAKE_OUTSIDE) this.host.waits[WAKE_OUTSIDE]!--;
+    this.#firstWait = wait;
+    const cancel = this.#cancel;
+    if (cancel === undefined || !cancel.mustThrow(this.host.clock)) {
+      cancel?.parked(this);
+      return undefined;
+    }
+    return cancel.cancelled;
+  }
+
+  detach(wait: AttachedWait): void {
+    this.#unlink(wait);
+    if (this.#firstWait === undefined && this.#counted === WAKE_OUTSIDE) {
+      this.host.waits[WAKE_OUTSIDE]!++;
+    }
+  }
+
+  #unlink(wait: AttachedWait): void {
+    const { prevWait: prev, nextWait: next } = wait;
+    if (prev !== undefined) prev.nextWait = next;
+    else if (this.#firstWait === wait) this.#firstWait = next;
+    if (next !== undefined) next.prevWait = prev;
+    wait.prevWait = wait.nextWait = undefined;
+  }
+
+  // ---- as TaskScope ---------------------------------------------------------------------------
+
+  get signal(): AbortSignal {
+    const extra = this.#extra ??= { controller: undefined, spawnSite: "" };
+    if (extra.controller === undefined) {
+      extra.controller = new AbortController();
+      const cancelled = this.#cancel?.deliver();
+      if (cancelled !== undefined) extra.controller.abort(cancelled);
+    }
+    return extra.controller.signal;
+  }
+
+  /** Where it was spawned, when the observer asked for it; else empty. */
+  get spawnSite(): string {
+    return this.#extra?.spawnSite ?? "";
+  }
+
+  set spawnSite(site: string) {
+    if (this.#extra === undefined) this.#extra = { controller: undefined, spawnSite: site };
+    else this.#extra.spawnSite = site;
+  }
+
+  get runtime(): RuntimeApi {
+    return this.host as unknown as RuntimeApi;
+  }
+
+  sleep(ms: number): Future<void> {
+    return new Bound(new Timer(checkDuration(ms, "sleep", "ms"), this.host), this);
+  }
+
+  wait<V>(source: Pollable<V> | PromiseLike<V>): Future<V> {
+    return new Bound(Future.from(source), this);
+  }
+
+  throwIfCancelled(): void {
+    const cancel = this.#cancel;
+    if (cancel !== undefined && cancel.mustThrow(this.host.clock)) throw cancel.deliver();
+  }
+
+  // ---- as JoinHandle and Future -----------------------------------------------------------------
+
+  outcome(): Outcome<T> | undefined {
+    if (this.#phase !== DONE) return undefined;
+    switch (this.status) {
+      case TASK_COMPLETED:
+        return { status: "ok", value: this.#result as T };
+      case TASK_FAILED:
+        return { status: "error", error: this.#result };
+      default:
+        return { status: "cancelled", reason: (this.#result as Cancelled).reason };
+    }
+  }
+
+  settled(): Promise<Outcome<T>> {
+    return new Settled(this);
+  }
+
+  /** The value, error or `Cancelled` of a finished task. */
+  get result(): unknown {
+    return this.#result;
+  }
+
+  poll(waker: Waker): Poll<T> {
+    if (this.#phase === DONE) {
+      if (this.#kind === TASK_COMPLETED) return this.#result as T;
+      if (this.#kind === TASK_FAILED) this.host.observed(this);
+      throw this.#result;
+    }
+    this.addJoiner(waker);
+    return PENDING;
+  }
+
+  addJoiner(waker: Waker): void {
+    const joiners = this.#joiners;
+    if (joiners === undefined) this.#joiners = waker;
+    else if (Array.isArray(joiners)) joiners.includes(waker) || joiners.push(waker);
+    else if (joiners !== waker) this.#joiners = [joiners, waker];
+  }
+
+  removeJoiner(waker: Waker): void {
+    const joiners = this.#joiners;
+    if (joiners === waker) this.#joiners = undefined;
+    else if (Array.isArray(joiners)) {
+      const at = joiners.indexOf(waker);
+      if (at >= 0) joiners.splice(at, 1);
+      if (joiners.length === 0) this.#joiners = undefined;
+    }
+  }
+
+  /** Abandoning a join leaves the task alone. */
+  override abandon(waker: Waker): boolean {
+    this.removeJoiner(waker);
+    return true;
+  }
+
+  override describe(): string {
+    return `join ${this.name}`;
+  }
+
+  override get source(): WakeSource {
+    return WAKE_INSIDE;
+  }
+
+  protected override get home(): Host {
+    return this.host;
+  }
+
+  override get [Symbol.toStringTag](): string {
+    return "JoinHandle";
+  }
+}
+
+/** How a task ends, as a future that never throws. */
+class Settled<T> extends Future<Outcome<T>> {
+  readonly #task: Task<T>;
+  constructor(task: Task<T>) {
+    super();
+    this.#task = task;
+  }
+  poll(waker: Waker): Poll<Outcome<T>> {
+    const outcome = this.#task.outcome();
+    if (outcome === undefined) {
+      this.#task.addJoiner(waker);
+      return PENDING;
+    }
+    if (outcome.status === "error") this.#task.host.observed(this.#task);
+    return outcome;
+  }
+  override abandon(waker: Waker): boolean {
+    return this.#task.abandon(waker);
+  }
+  override describe(): string {
+    return this.#task.describe();
+  }
+  override get source(): WakeSource {
+    return WAKE_INSIDE;
+  }
+  protected override get home(): Host {
+    return this.#task.host;
+  }
+}
+
+/** A future that knows which task awaits it, wherever that happens. */
+class Bound<T> extends FromPollable<T> {
+  readonly #task: Task<unknown>;
+  constructor(inner: Pollable<T>, task: Task<unknown>) {
+    super(inner);
+    this.#task = task;
+  }
+  protected override get waiter(): Waiter | undefined {
+    return context.task ?? (this.#task.isFinished ? undefined : this.#task);
+  }
+  protected override get home(): Host {
+    return this.#task.host;
+  }
+}
+
+function isGenerator(value: object): boolean {
+  return typeof (value as Generator).next === "function" &&
+    typeof (value as Generator).throw === "function" && Symbol.iterator in value;
+}
+
+/** What a wait tells of itself, for dumps and reports. */
+export function describeWait(wait: object | undefined): string | undefined {
+  if (wait === undefined) return undefined;
+  const { describe } = wait as { describe?: () => string };
+  return typeof describe === "function" ? describe.call(wait) : "pollable";
+}
+
+function notAFuture(value: unknown): TypeError {
+  const hint = isPromiseLike(value)
+    ? "wrap the promise: yield* Future.from(promise), or spawn an async function"
+    : "yield* a Future";
+  return new TypeError(`Cannot wait: the task yielded ${typeOf(value)} (${hint})`);
+}
+
+/** The platform's own functions answer an aborted signal with their own errors of this name. */
+function isCancellation(error: unknown): boolean {
+  return error instanceof Cancelled ||
+    (typeof error === "object" && error !== null && (error as Error).name === "AbortError");
+}
+
+/** Tells a pollable that its waiter gives up; answers whether the wait ended at once. */
+function abandon(pollable: Pollable<unknown>, waker: Waker, reason: unknown): boolean {
+  if (pollable instanceof Future) return pollable.abandon(waker, reason);
+  pollable.cancel?.(reason);
+  return true;
+}
+
+const requests: { task: Task<unknown>; cancelled: Cancelled; graceMs: number }[] = [];
+let draining = false;
+
+/**
+ * Cancels a task and, through its owners, everything below it.
+ *
+ * Requests made while one is carried out wait in a list, so depth costs no stack.
+ */
+export function requestCancel(task: Task<unknown>, cancelled: Cancelled, graceMs: number): void {
+  requests.push({ task, cancelled, graceMs });
+  if (draining) return;
+  draining = true;
+  try {
+    for (let i = 0; i < requests.length; i++) {
+      const { task, cancelled, graceMs } = requests[i]!;
+      task.takeCancel(cancelled, graceMs);
+    }
+  } finally {
+    requests.length = 0;
+    draining = false;
+  }
+}

@@ -1,0 +1,310 @@
+/**
+ * Proves the npm package as a user gets it: builds the tarball, installs it into
+ * a temporary project with `npm install`, and there
+ *
+ * - runs the shared tests (all of `tests/` but `deno/` and `scripts/`) on the
+ *   Node that is on PATH;
+ * - compiles tests/npm/consumer.ts strictly under `node16` and `bundler`;
+ * - runs publint and arethetypeswrong;
+ * - runs tests/npm/same_program.ts, whose output must equal that on Deno.
+ *
+ * esbuild makes each test file into one module for Node. The library is never
+ * bundled: its public names are left to Node, and a relative import of one of
+ * its files is pointed at that file in the installed package. So the tests see
+ * one copy of the library, and it is the published one.
+ *
+ *     deno run -A scripts/test_npm.ts [--only=STEP,…] [--keep]
+ *
+ * @module
+ */
+import * as esbuild from "esbuild";
+import { buildNpm } from "./build_npm.ts";
+import {
+  capture,
+  nodeCounts,
+  nodeFailures,
+  nodeSkips,
+  oneTest,
+  type Outcome,
+  runSteps,
+  skipped,
+  type Step,
+  suite,
+} from "./steps.ts";
+
+const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname);
+
+/** What the temporary project installs beside the tarball. */
+const DEPENDENCIES = {
+  "@arethetypeswrong/cli": "0.18.5",
+  "@types/node": "20.19.25",
+  "deno-std": "1.4.0",
+  "fast-check": "4.10.2",
+  "publint": "0.3.25",
+  "typescript": "5.9.3",
+};
+
+/** Folders of `tests/` that are not for Node. */
+const NOT_SHARED = ["deno", "npm", "scripts", "support"];
+
+const STRICT = {
+  strict: true,
+  noEmit: true,
+  skipLibCheck: false,
+  target: "ES2022",
+};
+
+/** As Node's users compile: Node's types, no DOM. */
+const NODE16 = {
+  ...STRICT,
+  module: "node16",
+  moduleResolution: "node16",
+  lib: ["ES2022"],
+  types: ["node"],
+};
+
+/** As users of a bundler compile: the DOM, not Node's types. */
+const BUNDLER = {
+  ...STRICT,
+  module: "ESNext",
+  moduleResolution: "bundler",
+  lib: ["ES2022", "ESNext.Disposable", "DOM", "DOM.AsyncIterable"],
+  types: [],
+};
+
+/** The temporary project. */
+interface Project {
+  folder: string;
+  /** File name of the tarball in it. */
+  tarball: string;
+  /** Folder of the installed library's code. */
+  library: string;
+}
+
+/** The steps, in order; a step whose project is missing is skipped. */
+export function npmSteps(): Step[] {
+  let project: Project | undefined;
+  const withProject = (
+    name: string,
+    run: (project: Project) => Promise<Outcome>,
+  ): Step => ({
+    name,
+    run: () =>
+      project === undefined
+        ? Promise.resolve(skipped("the package was not built and installed"))
+        : run(project),
+  });
+  return [
+    {
+      name: "npm",
+      run: async () => {
+        const made = await buildAndInstall();
+        project = made.project;
+        return made.outcome;
+      },
+    },
+    withProject("node", runTestsOnNode),
+    withProject("types-node16", (at) => compile(at, NODE16)),
+    withProject("types-bundler", (at) => compile(at, BUNDLER)),
+    withProject("publint", (at) => runBin(at, "publint", "run", "--strict")),
+    withProject(
+      "attw",
+      (at) => runBin(at, "attw", "--profile", "esm-only", "--no-emoji"),
+    ),
+    withProject("same-program", runSameProgram),
+  ];
+}
+
+/** Builds the tarball and installs it: one test. */
+async function buildAndInstall(): Promise<
+  { outcome: Outcome; project?: Project }
+> {
+  const folder = await Deno.realPath(
+    await Deno.makeTempDir({ prefix: "vais-npm-" }),
+  );
+  globalThis.addEventListener("unload", () => {
+    if (Deno.args.includes("--keep")) console.log(`kept ${folder}`);
+    else Deno.removeSync(folder, { recursive: true });
+  });
+  const built = await buildNpm({ out: `${folder}/built` });
+  const tarball = built.tarball.split("/").at(-1)!;
+  await Deno.copyFile(built.tarball, `${folder}/${tarball}`);
+  const config = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  await writeJson(`${folder}/package.json`, {
+    private: true,
+    type: "module",
+    dependencies: { [config.name]: `file:${tarball}`, ...DEPENDENCIES },
+  });
+  const ran = await capture("npm", [
+    "install",
+    "--no-audit",
+    "--no-fund",
+    "--no-package-lock",
+    "--ignore-scripts",
+    "--loglevel=error",
+  ], { cwd: folder });
+  const outcome = { ...oneTest(ran), note: `built with ${built.via}` };
+  if (!ran.ok) return { outcome };
+  const installed = `${folder}/node_modules/${config.name}`;
+  const library = built.via === "dnt" ? `${installed}/esm` : installed;
+  return { outcome, project: { folder, tarball, library } };
+}
+
+/** Bundles the shared test files and runs them with `node --test`. */
+async function runTestsOnNode(project: Project): Promise<Outcome> {
+  const files = await sharedTests();
+  if (files.length === 0) return skipped("there are no shared test files");
+  try {
+    await esbuild.build({
+      entryPoints: files,
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      target: "node20",
+      sourcemap: "inline",
+      outdir: `${project.folder}/tests`,
+      outbase: `${ROOT}tests`,
+      outExtension: { ".js": ".mjs" },
+      logLevel: "silent",
+      plugins: [resolver(project)],
+    });
+  } catch (error) {
+    return oneTest({ ok: false, log: (error as Error).message });
+  } finally {
+    await esbuild.stop();
+  }
+  const ran = await capture("node", [
+    "--enable-source-maps",
+    "--test",
+    "--test-reporter=tap",
+    "--test-timeout=300000",
+    ...files.map((file) =>
+      file.replace(`${ROOT}tests`, "tests").replace(/\.ts$/, ".mjs")
+    ),
+  ], { cwd: project.folder });
+  const version = await capture("node", ["--version"]);
+  return {
+    ...suite(
+      { ok: ran.ok, log: nodeFailures(ran.log) },
+      nodeCounts(ran.stdout),
+      nodeSkips(ran.stdout),
+    ),
+    note: `Node ${version.stdout.trim()}, ${files.length} files`,
+  };
+}
+
+async function sharedTests(): Promise<string[]> {
+  const files: string[] = [];
+  const visit = async (folder: string): Promise<void> => {
+    for await (const entry of Deno.readDir(folder)) {
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory) await visit(path);
+      else if (/_test\.ts$/.test(entry.name)) files.push(path);
+    }
+  };
+  for await (const entry of Deno.readDir(`${ROOT}tests`)) {
+    if (entry.isDirectory && !NOT_SHARED.includes(entry.name)) {
+      await visit(`${ROOT}tests/${entry.name}`);
+    }
+  }
+  return files.sort();
+}
+
+/** Sends each import of a test file to where it is found on Node. */
+function resolver({ library }: Project): esbuild.Plugin {
+  return {
+    name: "as on Deno",
+    setup(build) {
+      build.onResolve({ filter: /^@vais\/|^fast-check$|^node:/ }, () => ({
+        external: true,
+      }));
+      build.onResolve({ filter: /^@std\/(assert|async)$/ }, ({ path }) => ({
+        path: `${ROOT}links/${path.slice(1).replace("/", "-")}/mod.ts`,
+      }));
+      // npm:name@version/path -> name/path, installed in the project.
+      build.onResolve({ filter: /^npm:/ }, ({ path }) => ({
+        path: path.replace(/^npm:/, "").replace(/(?<=.)@[^/]*/, ""),
+        external: true,
+      }));
+      build.onResolve({ filter: /^\.\.?\// }, async ({ path, resolveDir }) => {
+        const file = decodeURIComponent(
+          new URL(path, `file://${resolveDir}/`).pathname,
+        );
+        const inLibrary = `${library}/${file.slice(ROOT.length)}`
+          .replace(/\.ts$/, ".js");
+        if (!file.startsWith(ROOT) || !await exists(inLibrary)) return null;
+        return { path: `file://${inLibrary}`, external: true };
+      });
+    },
+  };
+}
+
+/** Compiles the consumer with `compilerOptions`. */
+async function compile(
+  { folder }: Project,
+  compilerOptions: { module: string },
+): Promise<Outcome> {
+  await Deno.copyFile(`${ROOT}tests/npm/consumer.ts`, `${folder}/consumer.ts`);
+  const config = `tsconfig.${compilerOptions.module}.json`;
+  await writeJson(`${folder}/${config}`, {
+    compilerOptions,
+    files: ["consumer.ts"],
+  });
+  return oneTest(
+    await capture("node", ["node_modules/typescript/bin/tsc", "-p", config], {
+      cwd: folder,
+    }),
+  );
+}
+
+/** Runs an installed program on the tarball. */
+async function runBin(
+  { folder, tarball }: Project,
+  bin: string,
+  ...args: string[]
+): Promise<Outcome> {
+  return oneTest(
+    await capture(`${folder}/node_modules/.bin/${bin}`, [
+      ...args,
+      `./${tarball}`,
+    ], { cwd: folder }),
+  );
+}
+
+/** Runs the same program on both hosts. */
+async function runSameProgram({ folder }: Project): Promise<Outcome> {
+  const source = `${ROOT}tests/npm/same_program.ts`;
+  try {
+    const { code } = await esbuild.transform(await Deno.readTextFile(source), {
+      loader: "ts",
+      format: "esm",
+      target: "node20",
+    });
+    await Deno.writeTextFile(`${folder}/same_program.mjs`, code);
+  } finally {
+    await esbuild.stop();
+  }
+  const onDeno = await capture(Deno.execPath(), ["run", source], { cwd: ROOT });
+  const onNode = await capture("node", ["same_program.mjs"], { cwd: folder });
+  const same = onDeno.stdout === onNode.stdout && onDeno.stdout !== "";
+  return {
+    ...oneTest({
+      ok: onDeno.ok && onNode.ok && same,
+      log: `${onDeno.log}\n${onNode.log}`,
+    }),
+    note: `${onDeno.stdout.trimEnd().split("\n").length} lines`,
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((info) => info.isFile, () => false);
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await Deno.writeTextFile(path, JSON.stringify(value, null, 2) + "\n");
+}
+
+if (import.meta.main) {
+  const only = Deno.args.find((arg) => arg.startsWith("--only="))?.slice(7);
+  if (!await runSteps(npmSteps(), only?.split(","))) Deno.exitCode = 1;
+}

@@ -1,0 +1,8 @@
+/**
+ * Placeholder while the house is laid out.
+ *
+ * @module
+ */
+
+/** The package version. */
+export const VERSION_TESTING: string = "0.1.0";
