@@ -40,7 +40,7 @@ const known = new WeakMap<object, readonly Failure[]>();
  * assertEquals(error.message, "disk full");
  * assertEquals(failuresOf(error).map((f) => [f.task.name, f.during]), [
  *   ["writer", "body"],
- *   ["body", "cleanup"],
+ *   ["scope", "cleanup"],
  * ]);
  * ```
  */

@@ -196,7 +196,8 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
   }
 
   /** Recovers: the value of `onError` in place of an error. */
-  catch<R = never>(onError?: ((error: unknown) => R | PromiseLike<R>) | null): Future<T | R> {
+  // deno-lint-ignore no-explicit-any -- as Promise has it
+  catch<R = never>(onError?: ((error: any) => R | PromiseLike<R>) | null): Future<T | R> {
     if (onError === undefined || onError === null) return this;
     mustBeFunction(onError, "catch");
     return chain<T, T | R>(this, "catch", (value) => ({ result: value }), (error) => {

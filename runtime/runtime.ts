@@ -27,7 +27,7 @@ import {
 import { Interval, Sleep } from "./time.ts";
 import type { JoinHandle } from "./join_handle.ts";
 import { type Observer, type RuntimeMetrics, Watch } from "./observer.ts";
-import { TASK_CANCELLED, TASK_COMPLETED, TASK_FAILED } from "./outcome.ts";
+import { TASK_CANCELLED, TASK_COMPLETED, TASK_FAILED, type TaskInfo } from "./outcome.ts";
 import { HostParker, type Parker } from "./parker.ts";
 import { isPollable, isPromiseLike, type Poll, type Waker } from "./poll.ts";
 import { type Owner, type PollFn, requestCancel, Task } from "./task.ts";
@@ -367,12 +367,14 @@ export class Core implements Host, Opener {
     if (this.taskCount === 0) this.kick();
   }
 
-  unobserved(task: Task<unknown>, error: unknown, during: Failure["during"]): void {
-    this.#unobserved.add(task.id, task, { error, task: { id: task.id, name: task.name }, during });
+  /** A failure that nobody waits for now; `holder` is what somebody may still look at. */
+  unobserved(failure: Failure, holder: object): void {
+    this.#unobserved.add(failure.task.id, holder, failure);
   }
 
-  observed(task: Waiter): void {
-    this.#unobserved.remove(task.id, task);
+  /** Somebody looked after all. */
+  observed(task: TaskInfo, holder: object = task): void {
+    this.#unobserved.remove(task.id, holder);
   }
 
   /** Failures that can never be observed, told now. */
@@ -699,7 +701,7 @@ class RootOwner implements Owner {
   childFinished(task: Task<unknown>, observed: boolean): void {
     this.#children.remove(task);
     if (task.status === TASK_FAILED && !observed) {
-      this.#core.unobserved(task, task.result, task.cancelled === undefined ? "body" : "cleanup");
+      this.#core.unobserved(failureOf(task), task);
     }
   }
 
@@ -712,6 +714,15 @@ class RootOwner implements Owner {
   children(): Iterable<Task<unknown>> {
     return this.#children;
   }
+}
+
+/** The failure of a task that failed. */
+export function failureOf(task: Task<unknown>): Failure {
+  return {
+    error: task.result,
+    task: { id: task.id, name: task.name },
+    during: task.sawCancel ? "cleanup" : "body",
+  };
 }
 
 /** Checks spawn options; answers the name. */

@@ -126,6 +126,8 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
   #joiners: Waker | Waker[] | undefined = undefined;
   #firstWait: AttachedWait | undefined = undefined;
   #cancel: CancelState | undefined = undefined;
+  /** Called once when the task has ended, before its owner is told. Must not throw. */
+  onEnd: ((task: Task<unknown>) => void) | undefined = undefined;
   #extra: Extra | undefined = undefined;
 
   constructor(
@@ -177,6 +179,11 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
   /** The cancellation asked for, if one was. */
   get cancelled(): Cancelled | undefined {
     return this.#cancel?.cancelled;
+  }
+
+  /** True when the body has seen its cancellation. */
+  get sawCancel(): boolean {
+    return this.#cancel !== undefined && this.#cancel.delivered;
   }
 
   /** What the task waits for, for dumps. */
@@ -437,6 +444,7 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
       if (Array.isArray(joiners)) { for (let i = 0; i < joiners.length; i++) joiners[i]!.wake(); }
       else joiners.wake();
     }
+    if (this.onEnd !== undefined) this.onEnd(this);
     this.owner.childFinished(this, observed);
   }
 

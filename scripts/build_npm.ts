@@ -232,9 +232,7 @@ if (import.meta.main) {
   const out = option("out");
   const built = await buildNpm({
     ...(out === undefined ? {} : { out: await absolute(out) }),
-    ...(option("via") === undefined
-      ? {}
-      : { via: option("via") as "dnt" | "pack" }),
+    ...(option("via") === undefined ? {} : { via: option("via") as "dnt" | "pack" }),
   });
   console.log(`${built.tarball} (built with ${built.via})`);
 }

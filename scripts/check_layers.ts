@@ -76,9 +76,7 @@ function problemWith(
     return `imports "${specifier}" (not a file of the library)`;
   }
   if (rankOf(target) > rankOf(file)) {
-    return `imports "${specifier}" (${layerOf(target)} is to the right of ${
-      layerOf(file)
-    })`;
+    return `imports "${specifier}" (${layerOf(target)} is to the right of ${layerOf(file)})`;
   }
   if (isBarrel(target) && !isBarrel(file)) {
     return `imports "${specifier}" (name the exact file, not its mod.ts)`;
@@ -108,9 +106,7 @@ function layerOf(file: string): string {
 }
 
 function rankOf(file: string): number {
-  return file.includes("/")
-    ? LAYERS.indexOf(file.split("/")[0]!)
-    : LAYERS.length;
+  return file.includes("/") ? LAYERS.indexOf(file.split("/")[0]!) : LAYERS.length;
 }
 
 /** One cycle for each edge that closes one, as paths from a file to itself. */

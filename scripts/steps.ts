@@ -214,9 +214,7 @@ function report(name: string, outcome: Outcome, ms: number): void {
   const mark = outcome.failed > 0 ? "FAILED" : "ok";
   const note = outcome.note === undefined ? "" : ` [${outcome.note}]`;
   console.log(
-    `${mark.padEnd(7)}${name.padEnd(14)} ${words(outcome)}${note} (${
-      (ms / 1000).toFixed(1)
-    } s)`,
+    `${mark.padEnd(7)}${name.padEnd(14)} ${words(outcome)}${note} (${(ms / 1000).toFixed(1)} s)`,
   );
   if (outcome.failed > 0 && outcome.log) {
     console.log(outcome.log.replace(/^/gm, "  | "));

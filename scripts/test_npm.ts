@@ -178,9 +178,7 @@ async function runTestsOnNode(project: Project): Promise<Outcome> {
     "--test",
     "--test-reporter=tap",
     "--test-timeout=300000",
-    ...files.map((file) =>
-      file.replace(`${ROOT}tests`, "tests").replace(/\.ts$/, ".mjs")
-    ),
+    ...files.map((file) => file.replace(`${ROOT}tests`, "tests").replace(/\.ts$/, ".mjs")),
   ], { cwd: project.folder });
   const version = await capture("node", ["--version"]);
   return {

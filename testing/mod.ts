@@ -1,8 +1,13 @@
 /**
- * Placeholder while the house is laid out.
+ * Testing aids: virtual time and seeded schedules.
  *
  * @module
  */
 
-/** The package version. */
-export const VERSION_TESTING: string = "0.1.0";
+export { VirtualClock } from "../runtime/clock.ts";
+export {
+  forEachSchedule,
+  type SchedulesOptions,
+  type SimulatedOptions,
+  SimulatedRuntime,
+} from "./simulated_runtime.ts";

@@ -4,19 +4,13 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import {
-  checkLayers,
-  importsOf,
-  LAYERS,
-  readLibrary,
-} from "../../scripts/check_layers.ts";
+import { checkLayers, importsOf, LAYERS, readLibrary } from "../../scripts/check_layers.ts";
 
 const root = new URL("../../", import.meta.url);
 
 /** A small library in order; each test plants one thing in it. */
 const ORDERLY: Readonly<Record<string, string>> = {
-  "mod.ts":
-    `export * from "./runtime/mod.ts"; export * from "./testing/mod.ts";`,
+  "mod.ts": `export * from "./runtime/mod.ts"; export * from "./testing/mod.ts";`,
   "memory/ref.ts": `export type Ref = number;`,
   "runtime/mod.ts": `export { a } from "./a.ts";`,
   "runtime/a.ts": `import type { Ref } from "../memory/ref.ts";
@@ -88,8 +82,7 @@ const VIOLATIONS: Record<string, [Record<string, string>, string[]]> = {
   ],
   "@std, npm:, jsr:, https: and the library's public name": [
     {
-      "runtime/c.ts":
-        `import "@std/async"; import "npm:koffi"; import "jsr:@a/b";
+      "runtime/c.ts": `import "@std/async"; import "npm:koffi"; import "jsr:@a/b";
         import "https://example.com/x.ts"; import "@vais/runtime";`,
     },
     [
@@ -98,9 +91,7 @@ const VIOLATIONS: Record<string, [Record<string, string>, string[]]> = {
       "jsr:@a/b",
       "https://example.com/x.ts",
       "@vais/runtime",
-    ].map((name) =>
-      `runtime/c.ts: imports "${name}" (the library imports only its own files)`
-    ),
+    ].map((name) => `runtime/c.ts: imports "${name}" (the library imports only its own files)`),
   ],
   "a file outside the library": [
     { "runtime/c.ts": `import "../tests/x.ts"; import "../../../x.ts";` },

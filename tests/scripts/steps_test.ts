@@ -61,8 +61,7 @@ Deno.test("a failure is shown without what passed", () => {
 
 Deno.test("suite fails without a summary, without tests, and by exit code", () => {
   const counts = { passed: 2, failed: 0, skipped: 1 };
-  const failed = (ok: boolean, given?: typeof counts) =>
-    suite({ ok, log: "" }, given).failed;
+  const failed = (ok: boolean, given?: typeof counts) => suite({ ok, log: "" }, given).failed;
   assertEquals(failed(true, counts), 0);
   assertEquals(failed(false, counts), 1);
   assertEquals(failed(true, undefined), 1);

@@ -1,0 +1,64 @@
+/**
+ * Work that has begun: as eager as a promise, and still a future that `yield*` takes.
+ *
+ * @module
+ */
+
+import { Future } from "../runtime/future.ts";
+import type { Waker } from "../runtime/poll.ts";
+
+/**
+ * What `scope()` and its kin answer: a `Promise` that has already begun, usable with `yield*` too.
+ *
+ * Dropping it does not stop the work; what it throws and nobody looks at is reported.
+ */
+export abstract class Operation<T> extends Future<T> {
+  /** As `Promise.prototype.catch`: subscribes at once. */
+  override catch<R = never>(
+    // deno-lint-ignore no-explicit-any -- as Promise has it
+    onError?: ((error: any) => R | PromiseLike<R>) | null,
+  ): Future<T | R> {
+    return Future.from(this.then(undefined, onError));
+  }
+
+  /** As `Promise.prototype.finally`: subscribes at once. */
+  override finally(onEnd?: (() => void) | null): Future<T> {
+    return Future.from(
+      this.then((value) => {
+        onEnd?.();
+        return value;
+      }, (error) => {
+        onEnd?.();
+        throw error;
+      }),
+    );
+  }
+}
+
+/** Those who wait for one thing. */
+export class Waiters {
+  #wakers: Waker[] = [];
+
+  /** How many wait. */
+  get size(): number {
+    return this.#wakers.length;
+  }
+
+  /** Adds a waker once. */
+  add(waker: Waker): void {
+    if (!this.#wakers.includes(waker)) this.#wakers.push(waker);
+  }
+
+  /** Removes a waker. */
+  remove(waker: Waker): void {
+    const at = this.#wakers.indexOf(waker);
+    if (at >= 0) this.#wakers.splice(at, 1);
+  }
+
+  /** Wakes all, in order of arrival. */
+  wakeAll(): void {
+    const wakers = this.#wakers;
+    this.#wakers = [];
+    for (let i = 0; i < wakers.length; i++) wakers[i]!.wake();
+  }
+}

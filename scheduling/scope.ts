@@ -1,0 +1,306 @@
+/**
+ * Scopes: a body and the children it starts, which all end before the scope does.
+ *
+ * @module
+ */
+
+import { typeOf } from "../runtime/clock.ts";
+import { Cancelled } from "../runtime/errors.ts";
+import type { Future } from "../runtime/future.ts";
+import { type Host, WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
+import type { JoinHandle } from "../runtime/join_handle.ts";
+import { TASK_COMPLETED } from "../runtime/outcome.ts";
+import { PENDING, type Poll, type Pollable, type Waker } from "../runtime/poll.ts";
+import type { Task } from "../runtime/task.ts";
+import type { RuntimeApi, TaskBody, TaskScope } from "../runtime/task_body.ts";
+import type { GroupCore, GroupOptions } from "./group_core.ts";
+import { mapInGroup } from "./group_map.ts";
+import { Operation } from "./operation.ts";
+import { coreOfGroup, type GroupSpawnOptions, TaskGroup } from "./task_group.ts";
+
+/**
+ * What the body of a scope gets: the group of its children, and its own task.
+ *
+ * `s.cancel()` ends the whole scope, `s.cancelRemaining()` only the children.
+ */
+export class Scope extends TaskGroup implements TaskScope {
+  readonly #core: GroupCore;
+
+  /** Made by {@linkcode scope}. */
+  constructor(options?: GroupOptions) {
+    super(options);
+    this.#core = coreOfGroup(this);
+  }
+
+  get #task(): Task<unknown> {
+    return this.#core.body!;
+  }
+
+  /** The id of the body's task. */
+  get id(): number {
+    return this.#task.id;
+  }
+
+  /** The runtime the scope lives in. */
+  get runtime(): RuntimeApi {
+    return this.#core.host.api;
+  }
+
+  /** Aborts when the scope is cancelled: from outside, by a failure, or by its deadline. */
+  get signal(): AbortSignal {
+    return this.#task.signal;
+  }
+
+  /** A future of nothing, ready after `ms`; see `TaskScope.sleep`. */
+  sleep(ms: number): Future<void> {
+    return this.#task.sleep(ms);
+  }
+
+  /** Waits for anything as the body's task; see `TaskScope.wait`. */
+  wait<T>(source: Pollable<T> | PromiseLike<T>): Future<T> {
+    return this.#task.wait(source);
+  }
+
+  /** Throws if the scope is cancelled; a cancel point for long computations. */
+  throwIfCancelled(): void {
+    this.#task.throwIfCancelled();
+  }
+
+  /**
+   * When the scope is cancelled with a timeout, in ms of the runtime's clock; `Infinity` for never.
+   *
+   * May be moved while the scope runs.
+   */
+  get deadlineMs(): number {
+    return this.#core.deadline.whenMs;
+  }
+
+  set deadlineMs(whenMs: number) {
+    if (typeof whenMs !== "number") {
+      throw new TypeError(`Cannot set deadline: ${typeOf(whenMs)} (must be a number of ms)`);
+    }
+    if (Number.isNaN(whenMs)) throw new RangeError("Cannot set deadline: NaN");
+    if (!this.#core.isOver) this.#core.deadline.moveTo(whenMs);
+  }
+}
+
+/** The body of a scope: a function, async function or generator function. */
+export type ScopeBody<T> = (scope: Scope) => Generator<unknown, T> | PromiseLike<T> | T;
+
+/** A scope that has begun. */
+export class ScopeOperation<T> extends Operation<T> {
+  protected readonly core: GroupCore;
+  readonly #scope: Scope;
+  #observed = false;
+
+  constructor(body: ScopeBody<T>, options: GroupOptions | undefined, action: string) {
+    super();
+    if (typeof body !== "function") {
+      throw new TypeError(`Cannot ${action}: body is ${typeOf(body)} (must be a function)`);
+    }
+    const name = options?.name ?? (body.name === "" ? action : body.name);
+    this.#scope = new Scope({ ...options, name });
+    const core = this.core = coreOfGroup(this.#scope);
+    const { host } = core;
+    core.joining = true;
+    // Begun by host code, a scope keeps its runtime driven by itself.
+    const drives = core.parent === undefined;
+    const task = core.spawnBody<T>(() => body(this.#scope), name);
+    if (drives) host.hold(undefined);
+    const whenOver = {
+      wake: () => {
+        if (drives) host.release(undefined);
+        if (!this.#observed) this.#remember();
+      },
+    };
+    if (task.isFinished && core.isOver) whenOver.wake();
+    else core.waiters.add(whenOver);
+  }
+
+  /** Nobody waits when it ends: what it throws is told if nobody ever looks. */
+  #remember(): void {
+    if (this.core.waiters.size > 0) return;
+    const verdict = this.core.verdict();
+    if (verdict === undefined || verdict.error === this.core.cancelled) return;
+    for (const failure of this.core.failures.slice(0, 1)) {
+      this.core.host.unobserved({ ...failure, error: verdict.error }, this);
+    }
+  }
+
+  poll(waker: Waker): Poll<T> {
+    const { core } = this;
+    if (!core.isOver) {
+      this.#observed = true;
+      core.waiters.add(waker);
+      return PENDING;
+    }
+    if (!this.#observed) {
+      this.#observed = true;
+      for (const failure of core.failures) core.host.observed(failure.task, this);
+    }
+    return this.conclude();
+  }
+
+  /** The value of the body, unless the verdict is against it. */
+  protected conclude(): T {
+    const { core } = this;
+    const body = core.body!;
+    const verdict = core.verdict();
+    if (verdict !== undefined) throw verdict.error;
+    if (body.status === TASK_COMPLETED) return body.result as T;
+    throw body.result;
+  }
+
+  /** A scope ends by itself, after its children: it is only told. */
+  override abandon(waker: Waker, reason: unknown): boolean {
+    const { core } = this;
+    if (core.isOver) return true;
+    if (core.parent?.cancelled === undefined || core.shielded) this.interrupted(waker, reason);
+    return false;
+  }
+
+  /** Nobody wants the result any more. */
+  protected interrupted(waker: Waker, reason: unknown): void {
+    const { core } = this;
+    core.waiters.remove(waker);
+    core.cancel(
+      reason instanceof Cancelled
+        ? reason
+        : Cancelled.quiet({ kind: "requested", by: core.label, note: reason }),
+      core.graceMs,
+    );
+    core.waiters.add(waker);
+  }
+
+  override describe(): string {
+    const { core } = this;
+    return `scope ${core.label} (${
+      core.body?.isFinished === true ? "" : "body and "
+    }${core.live} children left)`;
+  }
+
+  override get source(): WakeSource {
+    return WAKE_INSIDE;
+  }
+
+  protected override get home(): Host {
+    return this.core.host;
+  }
+}
+
+/**
+ * Runs a body that may start children, and ends when all of them have ended.
+ *
+ * If the body or a child fails, or the scope is cancelled from outside, the rest is cancelled, its
+ * cleanup is awaited, and then the scope rejects with the first failure itself, or with `Cancelled`;
+ * `failuresOf(error)` has every failure. Otherwise it answers the body's value. It begins at once;
+ * `await` it, or `yield*` it in a generator task.
+ *
+ * @throws {TypeError | RangeError} If an option has the wrong type or is out of range
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { scope } from "@vais/runtime";
+ *
+ * const total = await scope(function* (s) {
+ *   const sizes = [10, 20, 30].map((n) =>
+ *     s.spawn(function* (task) {
+ *       yield* task.sleep(1);
+ *       return n;
+ *     })
+ *   );
+ *   let sum = 0;
+ *   for (const size of sizes) sum += yield* size;
+ *   return sum;
+ * });
+ * assertEquals(total, 60);
+ * ```
+ */
+export function scope<T>(body: ScopeBody<T>, options?: GroupOptions): Operation<T> {
+  return new ScopeOperation(body, options, "scope");
+}
+
+/**
+ * Runs `fn` for each item in its own task, waits for all, and rejects like {@linkcode scope}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { parallelForEach } from "@vais/runtime";
+ *
+ * const seen: number[] = [];
+ * await parallelForEach([3, 1, 2], async (ms, _i, task) => {
+ *   await task.sleep(ms * 2);
+ *   seen.push(ms);
+ * }, { maxConcurrency: 3 });
+ * assertEquals(seen, [1, 2, 3]);
+ * ```
+ */
+export function parallelForEach<I>(
+  items: Iterable<I>,
+  fn: (
+    item: I,
+    index: number,
+    task: TaskScope,
+  ) => Generator<unknown, unknown> | PromiseLike<unknown> | unknown,
+  options?: GroupOptions,
+): Operation<void> {
+  return new ScopeOperation<void>(
+    function* (s) {
+      yield* mapInGroup<I, unknown>(coreOfGroup(s), s, items, fn, false);
+    },
+    { ...options, name: options?.name ?? "parallelForEach" },
+    "parallelForEach",
+  );
+}
+
+/**
+ * Tasks with guaranteed cleanup: the Vais form of a scope.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { scopedTask } from "@vais/runtime";
+ *
+ * const scoped = scopedTask();
+ * const answer = scoped.spawn(() => 42);
+ * await scoped.runAndCleanup();
+ * assertEquals(answer.outcome(), { status: "ok", value: 42 });
+ * ```
+ */
+export class ScopedTask implements AsyncDisposable {
+  readonly #group: TaskGroup;
+
+  /** An empty scope. */
+  constructor(options?: GroupOptions) {
+    this.#group = new TaskGroup({ name: "scoped task", ...options });
+  }
+
+  /** Starts a child; see `TaskGroup.spawn`. */
+  spawn<T>(body: TaskBody<T>, options?: GroupSpawnOptions): JoinHandle<T>;
+  /** Starts a poll-style child over a state. */
+  spawn<S, T>(state: S, poll: (state: S, waker: Waker) => Poll<T>): JoinHandle<T>;
+  spawn(body: unknown, second?: unknown): JoinHandle<unknown> {
+    return this.#group.spawn(body as TaskBody<unknown>, second as GroupSpawnOptions);
+  }
+
+  /** Waits for every child; on a failure cancels the rest and waits for their cleanup, then rejects. */
+  async runAndCleanup(): Promise<void> {
+    try {
+      await this.#group.run();
+    } finally {
+      await this.#group[Symbol.asyncDispose]();
+    }
+  }
+
+  /** Cancels what is left and waits for its cleanup. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#group[Symbol.asyncDispose]();
+  }
+}
+
+/** An empty {@linkcode ScopedTask}. */
+export function scopedTask(options?: GroupOptions): ScopedTask {
+  return new ScopedTask(options);
+}

@@ -1,0 +1,64 @@
+/**
+ * Waiting for a child to say that it is ready.
+ *
+ * @module
+ */
+
+import { type Host, WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
+import type { JoinHandle } from "../runtime/join_handle.ts";
+import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
+import type { Task } from "../runtime/task.ts";
+import type { GroupCore } from "./group_core.ts";
+import { Operation, Waiters } from "./operation.ts";
+
+/** The caller's side of `TaskGroup.start`. */
+export class StartOperation<V, T> extends Operation<{ value: V; handle: JoinHandle<T> }> {
+  readonly #task: Task<T>;
+  readonly #waiters = new Waiters();
+  readonly #excuse: { done(): void };
+  #ready: { readonly value: V } | undefined;
+
+  constructor(core: GroupCore, spawn: (ready: (value: V) => void) => Task<T>) {
+    super();
+    this.#task = spawn((value) => {
+      if (this.#ready !== undefined || this.#task.isFinished) return;
+      this.#ready = { value };
+      this.#excuse.done();
+      this.#waiters.wakeAll();
+    });
+    this.#excuse = core.excuse(this.#task);
+    this.#task.onEnd = () => this.#waiters.wakeAll();
+  }
+
+  poll(waker: Waker): Poll<{ value: V; handle: JoinHandle<T> }> {
+    if (this.#ready !== undefined) return { value: this.#ready.value, handle: this.#task };
+    const outcome = this.#task.outcome();
+    if (outcome === undefined) {
+      this.#waiters.add(waker);
+      return PENDING;
+    }
+    if (outcome.status === "ok") {
+      throw new Error(`Cannot start ${this.#task.name}: it returned before it was ready`);
+    }
+    throw this.#task.result;
+  }
+
+  /** Nobody waits any more for a child that is not ready: it is cancelled. */
+  override abandon(waker: Waker, reason: unknown): boolean {
+    this.#waiters.remove(waker);
+    if (this.#ready === undefined) this.#task.cancel(reason);
+    return true;
+  }
+
+  override describe(): string {
+    return `${this.#task.name} to be ready`;
+  }
+
+  override get source(): WakeSource {
+    return WAKE_INSIDE;
+  }
+
+  protected override get home(): Host {
+    return this.#task.host;
+  }
+}

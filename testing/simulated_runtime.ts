@@ -1,0 +1,153 @@
+/**
+ * A runtime in virtual time: sleeps take none, and every schedule can be had again by its seed.
+ *
+ * @module
+ */
+
+import { VirtualClock } from "../runtime/clock.ts";
+import { type Host, WAKE_OUTSIDE } from "../runtime/host.ts";
+import { HostParker, type Parker } from "../runtime/parker.ts";
+import { coreOf, Runtime, type RuntimeOptions } from "../runtime/runtime.ts";
+
+/** How to make a simulated runtime. */
+export interface SimulatedOptions extends Omit<RuntimeOptions, "clock" | "parker"> {
+  /** Virtual time at the start, in ms. Default 0. */
+  readonly startMs?: number;
+}
+
+/** Host turns given to promises that may be on their way before the clock jumps. */
+const SETTLE_TURNS = 2;
+
+/**
+ * Jumps the clock instead of waiting, once nothing is in flight outside the runtime.
+ *
+ * Work outside (a promise, a descriptor, a thread) is waited for in real time, and the clock stands
+ * still meanwhile: a jump over it would invent an order that cannot happen.
+ */
+class VirtualParker implements Parker {
+  readonly #clock: VirtualClock;
+  readonly #host = new HostParker();
+  /** Set once the runtime exists. */
+  core: Host | undefined;
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  async park(ms: number): Promise<void> {
+    if (ms === 0) return this.#host.park(0);
+    for (let i = 0; i < SETTLE_TURNS; i++) {
+      this.#woken = false;
+      await this.#host.park(0);
+      if (this.#woken) return;
+    }
+    if (ms === Infinity || this.core!.waits[WAKE_OUTSIDE]! > 0) await this.#host.park(Infinity);
+    else this.#clock.advance(ms);
+  }
+
+  #woken = false;
+
+  unpark(): void {
+    this.#woken = true;
+    this.#host.unpark();
+  }
+
+  parkSync(ms: number): void {
+    this.#clock.advance(ms);
+  }
+}
+
+/**
+ * A `Runtime` whose time is virtual and whose order is chosen by a seed.
+ *
+ * When every task is parked, the clock jumps to the next deadline; 24 hours of sleeps take
+ * milliseconds. With a `seed`, ready tasks are shuffled in each batch, the same for the same seed.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { SimulatedRuntime } from "@vais/runtime/testing";
+ *
+ * await using runtime = new SimulatedRuntime();
+ * const nap = runtime.spawn(function* (task) {
+ *   yield* task.sleep(24 * 60 * 60 * 1_000);
+ *   return "rested";
+ * });
+ * assertEquals(await nap, "rested");
+ * assertEquals(runtime.clock.now(), 86_400_000);
+ * ```
+ */
+export class SimulatedRuntime extends Runtime {
+  /** The virtual clock; it may also be advanced by hand. */
+  readonly clock: VirtualClock;
+  /** The seed of the schedule, when there is one. */
+  readonly seed: number | undefined;
+
+  /** Makes a runtime at virtual time `startMs`. */
+  constructor(options: SimulatedOptions = {}) {
+    const clock = new VirtualClock(options.startMs ?? 0);
+    const parker = new VirtualParker(clock);
+    super({ name: "simulated runtime", ...options, clock, parker });
+    this.clock = clock;
+    this.seed = options.seed;
+    parker.core = coreOf(this, "simulate");
+  }
+}
+
+/** How to explore schedules. */
+export interface SchedulesOptions {
+  /** Schedules to try. Default 100. */
+  readonly count?: number;
+  /** The first seed; the others follow it. Default: from the clock, so each run tries others. */
+  readonly seed?: number;
+}
+
+/**
+ * Runs a program under many schedules, each on a fresh simulated runtime, until one fails.
+ *
+ * A failure is thrown as an `Error` whose message starts with the seed, and whose `cause` is what
+ * was thrown: pass that seed, with `count: 1`, to see the same schedule again.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * import { yieldNow } from "@vais/runtime";
+ * import { forEachSchedule } from "@vais/runtime/testing";
+ *
+ * // Read, let others run, write: an update is lost in any schedule.
+ * await assertRejects(() =>
+ *   forEachSchedule(async (runtime) => {
+ *     let counter = 0;
+ *     for (let i = 0; i < 2; i++) {
+ *       runtime.spawn(function* () {
+ *         const read = counter;
+ *         yield* yieldNow();
+ *         counter = read + 1;
+ *       });
+ *     }
+ *     await runtime.run();
+ *     assertEquals(counter, 2);
+ *   }, { seed: 1, count: 10 }), Error, "seed 1");
+ * ```
+ */
+export async function forEachSchedule(
+  program: (runtime: SimulatedRuntime) => PromiseLike<void> | void,
+  options: SchedulesOptions = {},
+): Promise<void> {
+  const { count = 100, seed: first = Date.now() % 1_000_000_000 } = options;
+  for (let seed = first; seed < first + count; seed++) {
+    const runtime = new SimulatedRuntime({ seed });
+    try {
+      await program(runtime);
+      await runtime.close();
+    } catch (error) {
+      await runtime.close().catch(() => {});
+      throw new Error(
+        `Failed with seed ${seed}: ${error instanceof Error ? error.message : error}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+}
