@@ -133,7 +133,8 @@ export class AwaitNode<T> implements Runnable, AttachedWait, Deadlocked {
   onDeadlock(error: Error): void {
     // Host code might still end a wait on something it holds itself.
     if (this.target.source >= WAKE_MAYBE) return;
-    this.target.abandon(this, error);
+    // What must end by itself, a scope, fails with the deadlock after its cleanup.
+    if (this.#phase === DONE || !this.target.abandon(this, error)) return;
     this.#finish();
     this.#reject(error);
   }

@@ -54,7 +54,7 @@ export function spawn<T>(body: TaskBody<T>, options?: SpawnOptions): JoinHandle<
 /** Starts a poll-style task over a state: the Vais form. */
 export function spawn<S, T>(state: S, poll: (state: S, waker: Waker) => Poll<T>): JoinHandle<T>;
 export function spawn(body: unknown, second?: unknown): JoinHandle<unknown> {
-  const owner = (context.task?.host as { api?: Runtime } | undefined)?.api ?? getRuntime();
+  const owner = (context.task?.host.api as Runtime | undefined) ?? getRuntime();
   return owner.spawn(body as TaskBody<unknown>, second as SpawnOptions);
 }
 

@@ -31,6 +31,8 @@ export interface Runnable {
 export interface Host {
   /** The runtime's name. */
   readonly name: string;
+  /** Its public face, a `RuntimeApi`. */
+  readonly api: unknown;
   /** Its time. */
   readonly clock: Clock;
   /** Its timers. */

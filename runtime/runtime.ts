@@ -680,7 +680,6 @@ export class Core implements Host, Opener {
 class RootOwner implements Owner {
   readonly graceMs = DEFAULT_GRACE_MS;
   readonly parent = undefined;
-  readonly shielded = false;
   prevOwned: Owner | undefined = undefined;
   nextOwned: Owner | undefined = undefined;
   readonly #core: Core;

@@ -80,8 +80,6 @@ export interface Owner {
   readonly graceMs: number;
   /** The task that opened it, if one did. */
   readonly parent: Task<unknown> | undefined;
-  /** True when a cancel of the parent does not reach it. */
-  readonly shielded: boolean;
   /** Owned by the parent: its list of owners with live children. */
   prevOwned: Owner | undefined;
   /** Owned by the parent. */
@@ -477,7 +475,7 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
     }
     const cancel = this.#cancel = new CancelState(cancelled, this.host.clock.now() + graceMs);
     for (let owned = this.firstOwned; owned !== undefined; owned = owned.nextOwned) {
-      if (!owned.shielded) owned.cancelFromParent(cancelled, graceMs);
+      owned.cancelFromParent(cancelled, graceMs);
     }
     if (this.#extra?.controller !== undefined) {
       cancel.deliver();
@@ -543,7 +541,7 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
     if (this.#phase !== PARKED) return;
     const cancel = this.#cancel!;
     for (let owned = this.firstOwned; owned !== undefined; owned = owned.nextOwned) {
-      if (!owned.shielded) owned.cancelFromParent(cancel.cancelled, 0);
+      owned.cancelFromParent(cancel.cancelled, 0);
     }
     if (this.#kind === GENERATOR) this.#interruptGenerator();
     else this.#interruptWaits();
@@ -622,7 +620,7 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
   }
 
   get runtime(): RuntimeApi {
-    return this.host as unknown as RuntimeApi;
+    return this.host.api as RuntimeApi;
   }
 
   sleep(ms: number): Future<void> {

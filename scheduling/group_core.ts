@@ -46,6 +46,12 @@ export interface GroupOptions {
   readonly trackTiming?: boolean;
 }
 
+/** What this folder itself passes on. */
+export interface InnerGroupOptions extends GroupOptions {
+  /** The group is a shield, with this limit. */
+  readonly shieldMs?: number | undefined;
+}
+
 /** When things happened to a child, in ms of the runtime's clock. */
 export interface Timing {
   /** `spawn` was called. */
@@ -62,7 +68,9 @@ export class GroupCore implements Owner {
   readonly label: string;
   readonly graceMs: number;
   readonly parent: Task<unknown> | undefined;
-  shielded = false;
+  /** A shield: a cancel from the parent takes effect only after so many ms. */
+  readonly #shieldMs: number | undefined;
+  #shieldLimit: GroupDeadline | undefined;
   prevOwned: Owner | undefined = undefined;
   nextOwned: Owner | undefined = undefined;
   cancelOnError: boolean;
@@ -87,6 +95,10 @@ export class GroupCore implements Owner {
   #cancelCaught = false;
   #timedOut = false;
   #timeoutCameFirst = false;
+  #timeoutError: TimeoutError | undefined;
+  #aggregated: TaskGroupError | undefined;
+  /** The failures have been remembered behind the primary one. */
+  #judged = false;
   readonly deadline: GroupDeadline;
   #closed = false;
   joining = false;
@@ -100,7 +112,7 @@ export class GroupCore implements Owner {
   /** Ends by completed, cancelled, failed. */
   readonly ended = [0, 0, 0];
 
-  constructor(options: GroupOptions = {}, defaultName = "group") {
+  constructor(options: InnerGroupOptions = {}, defaultName = "group") {
     if (typeof options !== "object" || options === null) {
       throw new TypeError(`Cannot create group: options is ${typeOf(options)} (must be an object)`);
     }
@@ -117,6 +129,7 @@ export class GroupCore implements Owner {
       throw new TypeError(`Cannot ${action}: name is ${typeOf(name)} (must be a string)`);
     }
     this.label = name ?? defaultName;
+    const shieldMs = this.#shieldMs = options.shieldMs;
     this.cancelOnError = options.cancelOnError ?? true;
     this.#aggregate = failures === "aggregate";
     this.#maxConcurrency = checkInteger(options.maxConcurrency ?? 0, 0, action, "maxConcurrency");
@@ -136,6 +149,8 @@ export class GroupCore implements Owner {
     this.signal = signal;
     if (signal !== undefined) this.#listen(signal);
     if (timeoutMs !== Infinity) this.deadline.startIn(timeoutMs);
+    const cancelled = this.parent?.cancelled;
+    if (shieldMs !== undefined && cancelled !== undefined) this.cancelFromParent(cancelled, 0);
   }
 
   // ---- spawning -----------------------------------------------------------------------------
@@ -287,6 +302,7 @@ export class GroupCore implements Owner {
   #release(): void {
     this.#closed = true;
     this.deadline.stop();
+    this.#shieldLimit?.stop();
     this.#stopListening?.();
     this.#stopListening = undefined;
   }
@@ -310,19 +326,19 @@ export class GroupCore implements Owner {
     return this.#timedOut && this.#cancelCaught;
   }
 
+  /** Everything that went wrong, the first first; a deadline is one of these. */
+  allFailures(): readonly Failure[] {
+    if (!this.timedOut || !this.#timeoutCameFirst) return this.failures;
+    const task = { id: this.body?.id ?? -1, name: this.label };
+    this.#timeoutError ??= new TimeoutError(this.label, this.deadline.timeoutMs);
+    return [{ error: this.#timeoutError, task, during: "body" }, ...this.failures];
+  }
+
   /** What the ends of the children add up to: an error to throw, or nothing. */
   verdict(): { readonly error: unknown } | undefined {
-    const { failures } = this;
-    if (this.timedOut && this.#timeoutCameFirst) {
-      const error = new TimeoutError(this.label, this.deadline.timeoutMs);
-      failures.unshift({
-        error,
-        task: { id: this.body?.id ?? -1, name: this.label },
-        during: "body",
-      });
-      this.#timeoutCameFirst = false;
-    }
-    if (failures.length === 0) {
+    const failures = this.allFailures();
+    const primary = failures[0];
+    if (primary === undefined) {
       return this.#cancelled !== undefined && (this.#cancelIsExplicit || this.#cancelCaught)
         ? { error: this.#cancelled }
         : undefined;
@@ -330,18 +346,12 @@ export class GroupCore implements Owner {
     if (this.#aggregate) {
       return { error: this.#aggregated ??= new TaskGroupError(this.label, failures) };
     }
-    const { error } = failures[0]!;
-    if (!this.#told) {
-      for (const lost of rememberFailures(error, failures)) {
-        this.host.report(lost);
-      }
+    if (!this.#judged) {
+      this.#judged = true;
+      for (const lost of rememberFailures(primary.error, failures)) this.host.report(lost);
     }
-    this.#told = true;
-    return { error };
+    return { error: primary.error };
   }
-
-  #aggregated: TaskGroupError | undefined;
-  #told = false;
 
   // ---- cancelling -----------------------------------------------------------------------------
 
@@ -351,6 +361,11 @@ export class GroupCore implements Owner {
 
   get isClosed(): boolean {
     return this.#closed;
+  }
+
+  /** True for a shield: deadlines outside do not reach in. */
+  get isShield(): boolean {
+    return this.#shieldMs !== undefined;
   }
 
   get isOver(): boolean {
@@ -370,6 +385,12 @@ export class GroupCore implements Owner {
 
   cancelFromParent(cause: Cancelled, graceMs: number): void {
     if (this.#over) return;
+    if (this.#shieldMs !== undefined && this.#shieldLimit?.isPast !== true) {
+      if (this.#shieldLimit !== undefined) return;
+      this.#shieldLimit = new GroupDeadline(this.host, () => this.cancelFromParent(cause, 0));
+      this.#shieldLimit.startIn(this.#shieldMs);
+      return;
+    }
     const cancelled = this.#cancelled ??
       Cancelled.inherit(cause.reason, this.parent?.name ?? this.host.name);
     this.#cancelAll(cancelled, Math.min(graceMs, this.graceMs));

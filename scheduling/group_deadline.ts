@@ -35,18 +35,29 @@ export class GroupDeadline implements TimerEntry {
     this.#set(whenMs, Math.max(0, whenMs - this.#host.clock.now()));
   }
 
+  /** True once it has called back. */
+  isPast = false;
+
   /** Takes the timer out. */
   stop(): void {
+    this.#stopped = true;
     this.#host.timers.cancel(this);
   }
 
+  #stopped = true;
+
   #set(whenMs: number, timeoutMs: number): void {
     this.stop();
+    this.#stopped = false;
     this.whenMs = whenMs;
     this.timeoutMs = timeoutMs;
     if (timeoutMs === 0) {
       // Two batches on, so that what is spawned in this one has been polled once.
-      const expire = { runOnce: () => this.whenMs === whenMs && this.#onExpire() };
+      const expire = {
+        runOnce: () => {
+          if (this.whenMs === whenMs && !this.#stopped) this.onTimer();
+        },
+      };
       this.#host.enqueue({ runOnce: () => this.#host.enqueue(expire) });
     } else if (whenMs !== Infinity) {
       this.#host.timers.insert(this);
@@ -55,6 +66,7 @@ export class GroupDeadline implements TimerEntry {
   }
 
   onTimer(): void {
+    this.isPast = true;
     this.#onExpire();
   }
 }

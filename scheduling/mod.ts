@@ -18,3 +18,31 @@ export {
   taskGroup,
   taskGroupNamed,
 } from "./task_group.ts";
+export { abortable } from "./abortable.ts";
+export {
+  all,
+  allSettled,
+  any,
+  type Joiner,
+  type JoinOptions,
+  joinWith,
+  quorum,
+  race,
+  type ValueOfBody,
+} from "./joiners.ts";
+export {
+  effectiveDeadline,
+  type LimitOptions,
+  type MovedOn,
+  moveOnAfter,
+  shield,
+  withDeadline,
+  withTimeout,
+} from "./limits.ts";
+export { type ExitSignal, main, type MainBody, type MainOptions } from "./main.ts";
+export {
+  type Emit,
+  type Producer,
+  scopedIterable,
+  type ScopedIterator,
+} from "./scoped_iterable.ts";

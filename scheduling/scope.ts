@@ -5,17 +5,16 @@
  */
 
 import { typeOf } from "../runtime/clock.ts";
-import { Cancelled } from "../runtime/errors.ts";
 import type { Future } from "../runtime/future.ts";
-import { type Host, WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
 import type { JoinHandle } from "../runtime/join_handle.ts";
 import { TASK_COMPLETED } from "../runtime/outcome.ts";
-import { PENDING, type Poll, type Pollable, type Waker } from "../runtime/poll.ts";
+import type { Poll, Pollable, Waker } from "../runtime/poll.ts";
 import type { Task } from "../runtime/task.ts";
 import type { RuntimeApi, TaskBody, TaskScope } from "../runtime/task_body.ts";
-import type { GroupCore, GroupOptions } from "./group_core.ts";
+import type { GroupCore, GroupOptions, InnerGroupOptions } from "./group_core.ts";
 import { mapInGroup } from "./group_map.ts";
-import { Operation } from "./operation.ts";
+import { GroupOperation } from "./group_operation.ts";
+import type { Operation } from "./operation.ts";
 import { coreOfGroup, type GroupSpawnOptions, TaskGroup } from "./task_group.ts";
 
 /**
@@ -87,104 +86,33 @@ export class Scope extends TaskGroup implements TaskScope {
 /** The body of a scope: a function, async function or generator function. */
 export type ScopeBody<T> = (scope: Scope) => Generator<unknown, T> | PromiseLike<T> | T;
 
-/** A scope that has begun. */
-export class ScopeOperation<T> extends Operation<T> {
-  protected readonly core: GroupCore;
-  readonly #scope: Scope;
-  #observed = false;
-
-  constructor(body: ScopeBody<T>, options: GroupOptions | undefined, action: string) {
-    super();
+/** A scope that has begun: `T` is what the body answers, `R` what the scope does. */
+export class ScopeOperation<T, R = T> extends GroupOperation<R> {
+  constructor(
+    body: ScopeBody<T>,
+    options: GroupOptions | undefined,
+    action: string,
+    shieldMs?: number,
+  ) {
     if (typeof body !== "function") {
       throw new TypeError(`Cannot ${action}: body is ${typeOf(body)} (must be a function)`);
     }
     const name = options?.name ?? (body.name === "" ? action : body.name);
-    this.#scope = new Scope({ ...options, name });
-    const core = this.core = coreOfGroup(this.#scope);
-    const { host } = core;
-    core.joining = true;
-    // Begun by host code, a scope keeps its runtime driven by itself.
-    const drives = core.parent === undefined;
-    const task = core.spawnBody<T>(() => body(this.#scope), name);
-    if (drives) host.hold(undefined);
-    const whenOver = {
-      wake: () => {
-        if (drives) host.release(undefined);
-        if (!this.#observed) this.#remember();
-      },
-    };
-    if (task.isFinished && core.isOver) whenOver.wake();
-    else core.waiters.add(whenOver);
-  }
-
-  /** Nobody waits when it ends: what it throws is told if nobody ever looks. */
-  #remember(): void {
-    if (this.core.waiters.size > 0) return;
-    const verdict = this.core.verdict();
-    if (verdict === undefined || verdict.error === this.core.cancelled) return;
-    for (const failure of this.core.failures.slice(0, 1)) {
-      this.core.host.unobserved({ ...failure, error: verdict.error }, this);
-    }
-  }
-
-  poll(waker: Waker): Poll<T> {
-    const { core } = this;
-    if (!core.isOver) {
-      this.#observed = true;
-      core.waiters.add(waker);
-      return PENDING;
-    }
-    if (!this.#observed) {
-      this.#observed = true;
-      for (const failure of core.failures) core.host.observed(failure.task, this);
-    }
-    return this.conclude();
+    const inner: InnerGroupOptions = { ...options, name, shieldMs };
+    const scope = new Scope(inner);
+    super(coreOfGroup(scope));
+    this.core.spawnBody<T>(() => body(scope), name);
+    this.begin();
   }
 
   /** The value of the body, unless the verdict is against it. */
-  protected conclude(): T {
+  protected conclude(): R {
     const { core } = this;
     const body = core.body!;
     const verdict = core.verdict();
     if (verdict !== undefined) throw verdict.error;
-    if (body.status === TASK_COMPLETED) return body.result as T;
+    if (body.status === TASK_COMPLETED) return body.result as R;
     throw body.result;
-  }
-
-  /** A scope ends by itself, after its children: it is only told. */
-  override abandon(waker: Waker, reason: unknown): boolean {
-    const { core } = this;
-    if (core.isOver) return true;
-    if (core.parent?.cancelled === undefined || core.shielded) this.interrupted(waker, reason);
-    return false;
-  }
-
-  /** Nobody wants the result any more. */
-  protected interrupted(waker: Waker, reason: unknown): void {
-    const { core } = this;
-    core.waiters.remove(waker);
-    core.cancel(
-      reason instanceof Cancelled
-        ? reason
-        : Cancelled.quiet({ kind: "requested", by: core.label, note: reason }),
-      core.graceMs,
-    );
-    core.waiters.add(waker);
-  }
-
-  override describe(): string {
-    const { core } = this;
-    return `scope ${core.label} (${
-      core.body?.isFinished === true ? "" : "body and "
-    }${core.live} children left)`;
-  }
-
-  override get source(): WakeSource {
-    return WAKE_INSIDE;
-  }
-
-  protected override get home(): Host {
-    return this.core.host;
   }
 }
 

@@ -1,0 +1,136 @@
+/**
+ * How much memory does a parked task take? 50 000 of them in one group, in bytes of heap each.
+ *
+ * @module
+ */
+import { Future, PENDING, Runtime, TaskGroup } from "@vais/runtime";
+import process from "node:process";
+import { type Bench, type Cell, check, collectGarbage, hostTurn } from "./bench.ts";
+import { effect, effection } from "./peers.ts";
+
+const TASKS = 50_000;
+
+/** Rounds that park 50 000, and let them end again. */
+function cell(park: (count: { parked: number }) => () => unknown): Cell {
+  return () => async () => {
+    await collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    const count = { parked: 0 };
+    const end = park(count);
+    while (count.parked < TASKS) await hostTurn();
+    await collectGarbage();
+    const bytes = (process.memoryUsage().heapUsed - before) / TASKS;
+    await end();
+    return bytes;
+  };
+}
+
+function ours(spawn: (group: TaskGroup, count: { parked: number }) => void): Cell {
+  return cell((count) => {
+    const runtime = new Runtime();
+    const group = new TaskGroup({ runtime });
+    for (let i = 0; i < TASKS; i++) spawn(group, count);
+    check(runtime.runUntilStalled(), TASKS, "number of tasks");
+    return () => group.cancelAndJoin();
+  });
+}
+
+/** See the head of this file. */
+export const bench: Bench = {
+  cells: {
+    "poll": ours((group, count) => {
+      group.spawn(count, (count) => {
+        count.parked++;
+        return PENDING;
+      });
+    }),
+    "generator": ours((group, count) => {
+      group.spawn(function* () {
+        count.parked++;
+        yield* Future.never();
+      });
+    }),
+    "async": ours((group, count) => {
+      group.spawn(async () => {
+        count.parked++;
+        await Future.never();
+      });
+    }),
+    "bare promise": cell((count) => {
+      const resolves: (() => void)[] = [];
+      const bodies = Array.from({ length: TASKS }, async () => {
+        count.parked++;
+        await new Promise<void>((resolve) => resolves.push(resolve));
+      });
+      return () => {
+        for (const resolve of resolves) resolve();
+        return Promise.all(bodies);
+      };
+    }),
+    "promise + signal": cell((count) => {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const bodies = Array.from({ length: TASKS }, async () => {
+        count.parked++;
+        await new Promise<void>((_, reject) =>
+          signal.addEventListener("abort", () => reject(signal.reason), { once: true })
+        );
+      });
+      return () => {
+        controller.abort();
+        return Promise.allSettled(bodies);
+      };
+    }),
+    "effect": async () => {
+      const { Effect, Fiber } = await effect();
+      return cell((count) => {
+        const fiber = Effect.runFork(Effect.gen(function* () {
+          for (let i = 0; i < TASKS; i++) {
+            yield* Effect.forkChild(Effect.gen(function* () {
+              count.parked++;
+              yield* Effect.never;
+            }));
+          }
+          yield* Effect.never;
+        }));
+        return () => Effect.runPromise(Fiber.interrupt(fiber));
+      })();
+    },
+    "effection": async () => {
+      const { run, spawn, suspend } = await effection();
+      return cell((count) => {
+        const task = run(function* () {
+          for (let i = 0; i < TASKS; i++) {
+            yield* spawn(function* () {
+              count.parked++;
+              yield* suspend();
+            });
+          }
+          yield* suspend();
+        });
+        task.catch(() => {});
+        return () => task.halt();
+      })();
+    },
+  },
+  rows: [
+    ...([["poll", 200, "bare promise"], ["generator", 800, "effect"], [
+      "async",
+      1_000,
+      "promise + signal",
+    ]] as const).map(([kind, atMost, reference]) => ({
+      work: `heap per parked task, ${kind}`,
+      ours: kind,
+      reference,
+      unit: "B",
+      goal: { atMost },
+    })),
+    {
+      work: "heap per parked task, generator",
+      ours: "generator",
+      reference: "effection",
+      unit: "B",
+    },
+  ],
+  repeat: { processes: 1, warmups: 1, warmMs: 0, rounds: 5, roundsMs: 0 },
+};

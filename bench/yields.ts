@@ -1,0 +1,168 @@
+/**
+ * How much does it cost that 1000 tasks take turns, 100 times each, and do the host's timers still
+ * fire meanwhile?
+ *
+ * `ticks`: of a host timer of 5 ms, during 100 ms in which the tasks do nothing but yield.
+ *
+ * @module
+ */
+import { PENDING, Runtime, yieldNow } from "@vais/runtime";
+import { type Bench, check, type Cell, time } from "./bench.ts";
+import { effect, effection } from "./peers.ts";
+
+const TASKS = 1000;
+const YIELDS = 100;
+const FAIR_MS = 100;
+const TICK_MS = 5;
+
+/** Rounds that run `tasks` of which each must yield 100 times, or until a time. */
+function cell(run: (until: { turn(): boolean }[]) => Promise<unknown>): Cell {
+  return () => async () => {
+    let turns = 0;
+    const ms = await time(() =>
+      run(Array.from({ length: TASKS }, () => {
+        let left = YIELDS;
+        return { turn: () => (turns++, left-- > 0) };
+      }))
+    );
+    check(turns, TASKS * (YIELDS + 1), "number of turns");
+    return ms;
+  };
+}
+
+function fair(run: (until: { turn(): boolean }[]) => Promise<unknown>): Cell {
+  return () => async () => {
+    let ticks = 0;
+    const end = performance.now() + FAIR_MS;
+    const timer = setInterval(() => ticks++, TICK_MS);
+    await run(Array(TASKS).fill({ turn: () => performance.now() < end }));
+    clearInterval(timer);
+    return ticks;
+  };
+}
+
+const runtime = new Runtime();
+
+function generator(until: { turn(): boolean }[]): Promise<void> {
+  for (const state of until) {
+    runtime.spawn(function* () {
+      while (state.turn()) yield* yieldNow();
+    });
+  }
+  return runtime.run();
+}
+
+function poll(until: { turn(): boolean }[]): Promise<void> {
+  for (const state of until) {
+    runtime.spawn(state, (state, waker) => {
+      if (!state.turn()) return;
+      waker.wake();
+      return PENDING;
+    });
+  }
+  return runtime.run();
+}
+
+function asyncBody(until: { turn(): boolean }[]): Promise<void> {
+  for (const state of until) {
+    runtime.spawn(async () => {
+      while (state.turn()) await yieldNow();
+    });
+  }
+  return runtime.run();
+}
+
+function native(until: { turn(): boolean }[]): Promise<unknown> {
+  return Promise.all(until.map(async (state) => {
+    while (state.turn()) await null;
+  }));
+}
+
+function nativeFair(until: { turn(): boolean }[]): Promise<unknown> {
+  return Promise.all(until.map(async (state) => {
+    while (state.turn()) await new Promise<void>((resolve) => setImmediate(resolve));
+  }));
+}
+
+declare function setImmediate(callback: () => void): unknown;
+
+async function withEffect(): Promise<(until: { turn(): boolean }[]) => Promise<unknown>> {
+  const { Effect } = await effect();
+  return (until) =>
+    Effect.runPromise(
+      Effect.forEach(until, (state) =>
+        Effect.gen(function* () {
+          while (state.turn()) yield* Effect.yieldNow;
+        }), { concurrency: "unbounded" }),
+    );
+}
+
+async function withEffection(): Promise<(until: { turn(): boolean }[]) => Promise<unknown>> {
+  const { run, spawn, sleep } = await effection();
+  return (until) =>
+    run(function* () {
+      const tasks = [];
+      for (const state of until) {
+        tasks.push(
+          yield* spawn(function* () {
+            while (state.turn()) yield* sleep(0);
+          }),
+        );
+      }
+      for (const task of tasks) yield* task;
+    });
+}
+
+/** See the head of this file. */
+export const bench: Bench = {
+  cells: {
+    "generator": cell(generator),
+    "poll": cell(poll),
+    "async": cell(asyncBody),
+    "await null": cell(native),
+    "setImmediate": cell(nativeFair),
+    "effect": async () => await cell(await withEffect())(),
+    "effection": async () => await cell(await withEffection())(),
+    "generator ticks": fair(generator),
+    "poll ticks": fair(poll),
+    "async ticks": fair(asyncBody),
+    "await null ticks": fair(native),
+    "effect ticks": async () => await fair(await withEffect())(),
+  },
+  rows: [
+    {
+      work: "1000 x 100 yields, generator",
+      ours: "generator",
+      reference: "await null",
+      goal: { ratio: 1, of: "native" },
+    },
+    {
+      work: "1000 x 100 yields, poll",
+      ours: "poll",
+      reference: "await null",
+      goal: { ratio: 0.5, of: "native" },
+    },
+    {
+      work: "1000 x 100 yields, async",
+      ours: "async",
+      reference: "await null",
+      goal: { ratio: 2.5, of: "native" },
+    },
+    { work: "1000 x 100 yields, async", ours: "async", reference: "setImmediate" },
+    { work: "1000 x 100 yields, generator", ours: "generator", reference: "effect" },
+    { work: "1000 x 100 yields, generator", ours: "generator", reference: "effection" },
+    ...["generator", "poll", "async"].map((kind) => ({
+      work: `of 20 timer ticks meanwhile, ${kind}`,
+      ours: `${kind} ticks`,
+      reference: "await null ticks",
+      unit: "ticks",
+      goal: { atLeast: 18 },
+    })),
+    {
+      work: "of 20 timer ticks meanwhile, generator",
+      ours: "generator ticks",
+      reference: "effect ticks",
+      unit: "ticks",
+    },
+  ],
+};

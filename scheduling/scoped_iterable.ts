@@ -1,0 +1,231 @@
+/**
+ * Async iterables with a scope inside: the safe stand-in for an async generator with children.
+ *
+ * An async generator cannot be stopped while a `next()` is pending. Here the producer is the body
+ * of a scope: leaving the loop cancels it at once, pending or not, and awaits its cleanup.
+ *
+ * @module
+ */
+
+import { typeOf } from "../runtime/clock.ts";
+import { Future } from "../runtime/future.ts";
+import { WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
+import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
+import type { GroupOptions } from "./group_core.ts";
+import { type Operation, Waiters } from "./operation.ts";
+import { type Scope, scope } from "./scope.ts";
+
+/** Hands a value to the consumer; ready when the consumer has taken it. */
+export type Emit<T> = (value: T) => Future<void>;
+
+/** The producer of a scoped iterable; `scope` is its own. */
+export type Producer<T> = (
+  emit: Emit<T>,
+  scope: Scope,
+) => Generator<unknown, void> | PromiseLike<void> | void;
+
+/** The iterator of a scoped iterable; also disposable, for use outside `for await`. */
+export interface ScopedIterator<T> extends AsyncIterableIterator<T, undefined>, AsyncDisposable {
+  /** The next value; also a future, so a generator task may `yield*` it. */
+  next(): Future<IteratorResult<T, undefined>>;
+  /** Cancels the producer, settles a pending `next()` as done, and waits for the cleanup. */
+  return(): Promise<IteratorResult<T, undefined>>;
+}
+
+/**
+ * An async iterable whose producer may start children. Each iteration runs the producer anew.
+ *
+ * The producer begins at the first `next()`, and runs at most one value ahead: `emit` waits until
+ * its value is taken. When it fails, or a child does, the pending `next()` throws that. Leaving the
+ * loop cancels it, and the loop is left when its cleanup is done.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { scopedIterable } from "@vais/runtime";
+ *
+ * const log: string[] = [];
+ * const ticks = scopedIterable<number>(function* (emit, s) {
+ *   try {
+ *     for (let n = 1;; n++) {
+ *       yield* s.sleep(1);
+ *       yield* emit(n);
+ *     }
+ *   } finally {
+ *     yield* s.runtime.sleep(1);
+ *     log.push("cleaned up");
+ *   }
+ * });
+ * for await (const n of ticks) {
+ *   log.push(`tick ${n}`);
+ *   if (n === 2) break;
+ * }
+ * assertEquals(log, ["tick 1", "tick 2", "cleaned up"]);
+ * ```
+ */
+export function scopedIterable<T>(
+  producer: Producer<T>,
+  options?: GroupOptions,
+): AsyncIterable<T> {
+  if (typeof producer !== "function") {
+    throw new TypeError(
+      `Cannot create iterable: producer is ${typeOf(producer)} (must be a function)`,
+    );
+  }
+  return {
+    [Symbol.asyncIterator]: (): ScopedIterator<T> => new Producing(producer, options),
+  };
+}
+
+class Producing<T> implements ScopedIterator<T> {
+  readonly #producer: Producer<T>;
+  readonly #options: GroupOptions | undefined;
+  #scope: Scope | undefined;
+  #operation: Operation<void> | undefined;
+  /** Values emitted and not taken, in order; more than one when children emit too. */
+  readonly #offers: Offer<T>[] = [];
+  readonly consumers = new Waiters();
+  /** `return()` was called: whatever ends the producer now is the end of the iteration. */
+  #left = false;
+  #ended = false;
+
+  constructor(producer: Producer<T>, options: GroupOptions | undefined) {
+    this.#producer = producer;
+    this.#options = options;
+  }
+
+  #begin(): Operation<void> {
+    return this.#operation ??= scope((s) => {
+      this.#scope = s;
+      return this.#producer((value) => new Offer(this, value), s);
+    }, { name: this.#producer.name || "producer", ...this.#options });
+  }
+
+  next(): Future<IteratorResult<T, undefined>> {
+    if (this.#left) return Future.ready({ done: true, value: undefined });
+    return new NextValue(this, this.#begin());
+  }
+
+  async return(): Promise<IteratorResult<T, undefined>> {
+    this.#left = true;
+    this.consumers.wakeAll();
+    const operation = this.#operation;
+    if (operation !== undefined && !this.#ended) {
+      this.#scope?.cancel({ kind: "requested", by: "its consumer", note: "the loop was left" });
+      try {
+        await operation;
+      } catch (error) {
+        if ((error as Error | undefined)?.name !== "AbortError") throw error;
+      } finally {
+        this.#ended = true;
+      }
+    }
+    return { done: true, value: undefined };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  offer(offer: Offer<T>): void {
+    this.#offers.push(offer);
+    this.consumers.wakeAll();
+  }
+
+  withdraw(offer: Offer<T>): void {
+    const at = this.#offers.indexOf(offer);
+    if (at >= 0) this.#offers.splice(at, 1);
+  }
+
+  /** The next value for a consumer, if there is one. */
+  take(waker: Waker, operation: Operation<void>): Poll<IteratorResult<T, undefined>> {
+    if (this.#left) return { done: true, value: undefined };
+    const offer = this.#offers.shift();
+    if (offer !== undefined) return { done: false, value: offer.taken() };
+    if (!this.#ended) {
+      let end: Poll<void>;
+      try {
+        end = operation.poll(waker);
+      } catch (error) {
+        this.#ended = true;
+        throw error;
+      }
+      if (end === PENDING) {
+        this.consumers.add(waker);
+        return PENDING;
+      }
+      this.#ended = true;
+    }
+    return { done: true, value: undefined };
+  }
+}
+
+/** A value on its way to the consumer. */
+class Offer<T> extends Future<void> {
+  readonly #to: Producing<T>;
+  readonly #value: T;
+  #state: 0 | 1 | 2 = 0; // new, offered, taken
+  #waker: Waker | undefined;
+
+  constructor(to: Producing<T>, value: T) {
+    super();
+    this.#to = to;
+    this.#value = value;
+  }
+
+  poll(waker: Waker): Poll<void> {
+    if (this.#state === 2) return undefined;
+    this.#waker = waker;
+    if (this.#state === 0) {
+      this.#state = 1;
+      this.#to.offer(this);
+    }
+    return PENDING;
+  }
+
+  taken(): T {
+    this.#state = 2;
+    this.#waker?.wake();
+    return this.#value;
+  }
+
+  override cancel(): void {
+    if (this.#state === 1) this.#to.withdraw(this);
+  }
+
+  override describe(): string {
+    return "its consumer to take a value";
+  }
+}
+
+class NextValue<T> extends Future<IteratorResult<T, undefined>> {
+  readonly #from: Producing<T>;
+  readonly #operation: Operation<void>;
+
+  constructor(from: Producing<T>, operation: Operation<void>) {
+    super();
+    this.#from = from;
+    this.#operation = operation;
+  }
+
+  poll(waker: Waker): Poll<IteratorResult<T, undefined>> {
+    return this.#from.take(waker, this.#operation);
+  }
+
+  override abandon(waker: Waker): boolean {
+    this.#from.consumers.remove(waker);
+    return true;
+  }
+
+  override describe(): string {
+    return `the next value of ${this.#operation.describe()}`;
+  }
+
+  override get source(): WakeSource {
+    return WAKE_INSIDE;
+  }
+}
