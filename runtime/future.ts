@@ -164,12 +164,20 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
     return WAKE_MAYBE;
   }
 
-  /** The runtime this future belongs to, where it belongs to one. */
+  /**
+   * The runtime this future belongs to, where it belongs to one.
+   *
+   * @internal
+   */
   protected get home(): Host | undefined {
     return undefined;
   }
 
-  /** The task whose body awaits this future now; read at the await itself. */
+  /**
+   * The task whose body awaits this future now; read at the await itself.
+   *
+   * @internal
+   */
   protected get waiter(): Waiter | undefined {
     return context.task;
   }

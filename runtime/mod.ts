@@ -19,6 +19,7 @@ export { type DumpEntry, TaskDump } from "./dump.ts";
 export { type Failure, failuresOf } from "./failures.ts";
 export { Future, yieldNow } from "./future.ts";
 export { blockOn, getRuntime, join, runAll, runtimeInit, select, sleep, spawn } from "./globals.ts";
+export type { WakeSource } from "./host.ts";
 export { type CancelOptions, JoinHandle } from "./join_handle.ts";
 export type { Observer, RefusalReport, RuntimeMetrics } from "./observer.ts";
 export {
