@@ -6,6 +6,7 @@
  *
  * @module
  */
+import process from "node:process";
 
 /** What a round found out: one figure, or several by name. */
 export type Figures = number | Record<string, number>;
@@ -39,6 +40,8 @@ export interface Row {
   readonly unit?: string;
   /** Without one the row only informs. */
   readonly goal?: Goal;
+  /** Why it is as it is, where that needs saying. */
+  readonly note?: string;
 }
 
 /** How a cell is repeated. Times in ms. */
@@ -47,17 +50,26 @@ export interface Repeat {
   readonly processes: number;
   /** Rounds that do not count, at least. */
   readonly warmups: number;
-  /** Warm-ups go on until so long has passed; the first that reaches it is the last. */
+  /** Warm-ups go on until so long has passed. */
   readonly warmMs: number;
-  /** Rounds that count, at least. */
+  /** Rounds that count, unless they are slow. */
   readonly rounds: number;
+  /** Rounds that count, even if they are slow. */
+  readonly leastRounds: number;
+  /** What takes longer is slow: it is warm after one round. */
+  readonly slowMs: number;
   /** Rounds go on until so long has passed. */
   readonly roundsMs: number;
 }
 
 /** One situation. */
 export interface Bench {
-  readonly cells: Readonly<Record<string, Cell>>;
+  /** What is measured from inside, a process each. */
+  readonly cells?: Readonly<Record<string, Cell>>;
+  /** Whole programs, by source; the figure is their time less that of the one named `empty`. */
+  readonly programs?: Readonly<Record<string, string>>;
+  /** Modules, by source; the figure is the size of their minified, gzipped bundle in KB. */
+  readonly bundles?: Readonly<Record<string, string>>;
   readonly rows: readonly Row[];
   /** Where it differs from the default. */
   readonly repeat?: Partial<Repeat>;
@@ -65,12 +77,7 @@ export interface Bench {
 
 /** As many as the full run takes, or fewer in a quick one. */
 export function size(full: number, quick: number): number {
-  return isQuick() ? quick : full;
-}
-
-function isQuick(): boolean {
-  return (globalThis as { process?: { env: Record<string, string | undefined> } }).process?.env
-    .BENCH_QUICK === "1";
+  return process.env.BENCH_QUICK === "1" ? quick : full;
 }
 
 /** How long `work` takes, in ms. */
@@ -91,10 +98,10 @@ export function hostTurn(ms = 0): Promise<void> {
 }
 
 /** Collects garbage, several times: what finalizers let go too. */
-export async function collectGarbage(): Promise<void> {
+export async function collectGarbage(times = 4): Promise<void> {
   const { gc } = globalThis as { gc?: () => void };
   if (gc === undefined) throw new Error("no gc(): run with --expose-gc");
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i < times; i++) {
     gc();
     await hostTurn();
   }

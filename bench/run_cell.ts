@@ -6,25 +6,31 @@
  * @module
  */
 import process from "node:process";
-import { type Bench, collectGarbage, type Figures, type Repeat } from "./bench.ts";
+import { type Bench, collectGarbage, type Repeat } from "./bench.ts";
+
+const MOST_ROUNDS = 25;
 
 const [benchName, cellName, repeatJson] = process.argv.slice(2) as [string, string, string];
 const repeat: Repeat = JSON.parse(repeatJson);
-const { bench }: { bench: Bench } = await import(`./${benchName}.mjs`);
-const round = await bench.cells[cellName]!();
+const module: { bench: Bench } = await import(new URL(`${benchName}.mjs`, import.meta.url).href);
+const round = await module.bench.cells![cellName]!();
 
 let start = performance.now();
-for (let i = 0; i < repeat.warmups || performance.now() - start < repeat.warmMs; i++) {
-  await collectGarbage();
+for (let i = 0;; i++) {
+  const passed = performance.now() - start;
+  if (i >= repeat.warmups && passed >= repeat.warmMs) break;
+  if (i >= 1 && passed >= repeat.slowMs) break;
+  await collectGarbage(1);
   await round();
-  if (i + 1 >= 1 && performance.now() - start >= repeat.warmMs && i + 1 >= 2) break;
-  if (performance.now() - start >= 4 * repeat.warmMs) break;
 }
 const samples: Record<string, number[]> = {};
 start = performance.now();
-for (let i = 0; i < repeat.rounds || (performance.now() - start < repeat.roundsMs && i < 25); i++) {
-  await collectGarbage();
-  const figures: Figures = await round();
+for (let i = 0; i < MOST_ROUNDS; i++) {
+  const passed = performance.now() - start;
+  if (i >= repeat.rounds && passed >= repeat.roundsMs) break;
+  if (i >= repeat.leastRounds && passed >= repeat.slowMs) break;
+  await collectGarbage(1);
+  const figures = await round();
   const named = typeof figures === "number" ? { "": figures } : figures;
   for (const [name, value] of Object.entries(named)) (samples[name] ??= []).push(value);
 }

@@ -114,7 +114,6 @@ export const bench: Bench = {
           const tasks = [];
           for (let i = 0; i < CHILDREN; i++) {
             tasks.push(
-              // deno-lint-ignore require-yield -- a trivial task
               yield* spawn(function* () {
                 return i;
               }),

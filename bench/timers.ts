@@ -45,7 +45,9 @@ export const bench: Bench = {
       const waker = { wake: fail };
       const sleeps = new Array(FIRED);
       const ms = await time(() => {
-        for (let i = 0; i < FIRED; i++) (sleeps[i] = runtime.sleep(1_000 + (i & 0xfff))).poll(waker);
+        for (let i = 0; i < FIRED; i++) {
+          (sleeps[i] = runtime.sleep(1_000 + (i & 0xfff))).poll(waker);
+        }
         for (let i = 0; i < FIRED; i++) sleeps[i].cancel(undefined);
       });
       check(runtime.metrics().timers, 0, "number of timers left");

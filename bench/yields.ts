@@ -7,7 +7,7 @@
  * @module
  */
 import { PENDING, Runtime, yieldNow } from "@vais/runtime";
-import { type Bench, check, type Cell, time } from "./bench.ts";
+import { type Bench, type Cell, check, time } from "./bench.ts";
 import { effect, effection } from "./peers.ts";
 
 const TASKS = 1000;

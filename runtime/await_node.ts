@@ -2,8 +2,11 @@
  * One `await` (or `.then`) of a future: the bridge from polling to promises.
  *
  * The node is the future's waker. A wake queues the node like a task; its turn polls the future
- * again and settles the promise. An await inside an async body is attached to that body's task, so
- * that a cancel can end it by a throw; an await of host code keeps the runtime driven instead.
+ * again and settles. An await inside an async body is attached to that body's task, so that a
+ * cancel can end it by a throw; an await of host code keeps the runtime driven instead.
+ *
+ * The node is also what `then` answers. `await` never looks at that answer, so the promise behind
+ * it is only made when somebody does.
  *
  * @module
  */
@@ -12,9 +15,11 @@ import {
   type AttachedWait,
   context,
   type Deadlocked,
+  endResumes,
   type Host,
   resumeAs,
   type Runnable,
+  type Settleable,
   type Waiter,
   WAKE_MAYBE,
   type WakeSource,
@@ -22,16 +27,20 @@ import {
 import { PENDING, type Poll, type Waker } from "./poll.ts";
 
 /** What a node needs of the future it waits for. */
-export interface AwaitTarget<T> {
+export interface AwaitTarget {
   /** Whether only the runtime itself can end this wait. */
   readonly source: WakeSource;
+  /** True when polling it runs no foreign code. */
+  readonly isPlain: boolean;
   /** For dumps. */
   describe(): string;
   /** See `Pollable`. */
-  poll(waker: Waker): Poll<T>;
+  poll(waker: Waker): Poll<unknown>;
   /** See `Future.abandon`. */
   abandon(waker: Waker, reason: unknown): boolean;
 }
+
+type Callback = ((value: unknown) => unknown) | null | undefined;
 
 const PARKED = 0;
 const QUEUED = 1;
@@ -40,43 +49,48 @@ const POLLING_WOKEN = 3;
 const DONE = 4;
 
 /** Waits for one future on behalf of a promise. */
-export class AwaitNode<T> implements Runnable, AttachedWait, Deadlocked {
+export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Settleable, Promise<unknown> {
   prevWait: AttachedWait | undefined = undefined;
   nextWait: AttachedWait | undefined = undefined;
-  readonly target: AwaitTarget<T>;
+  readonly target: AwaitTarget;
   readonly #host: Host;
   #task: Waiter | undefined;
-  readonly #resolve: (value: T) => void;
-  readonly #reject: (error: unknown) => void;
+  readonly #onValue: Callback;
+  readonly #onError: Callback;
   #phase = POLLING;
   /** The counted source while parked, else -1. */
   #counted = -1;
+  /** The promise this stands for, once somebody looked, or once it is rejected. */
+  #promise: Promise<unknown> | undefined = undefined;
+  #resolve: ((value: unknown) => void) | undefined = undefined;
+  #value: unknown = undefined;
 
   constructor(
     host: Host,
     task: Waiter | undefined,
-    target: AwaitTarget<T>,
-    resolve: (value: T) => void,
-    reject: (error: unknown) => void,
+    target: AwaitTarget,
+    onValue: Callback,
+    onError: Callback,
   ) {
     this.#host = host;
     this.#task = task;
     this.target = target;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#onValue = onValue;
+    this.#onError = onError;
   }
 
   /** Begins to wait; polls at once while the turn's budget lasts. */
-  start(): void {
+  start(): this {
     const task = this.#task;
     if (task === undefined) this.#host.hold(this);
     else {
       const thrown = task.attach(this);
-      if (thrown !== undefined && this.interrupt(thrown)) return;
+      if (thrown !== undefined && this.interrupt(thrown)) return this;
     }
     this.#phase = QUEUED;
     if (this.#host.takeBudget()) this.runOnce();
     else this.#host.enqueue(this);
+    return this;
   }
 
   wake(): void {
@@ -89,25 +103,23 @@ export class AwaitNode<T> implements Runnable, AttachedWait, Deadlocked {
 
   runOnce(): void {
     if (this.#phase !== QUEUED) return;
+    if (!this.target.isPlain) endResumes();
     const { host: outerHost, task: outerTask } = context;
     context.host = this.#host;
     context.task = this.#task;
     this.#phase = POLLING;
-    let value: Poll<T>;
+    let value: Poll<unknown>;
     try {
       value = this.target.poll(this);
     } catch (error) {
-      this.#finish();
-      resumeAs(this.#task, this.#reject, error);
+      this.#end(false, error);
       return;
     } finally {
       context.host = outerHost;
       context.task = outerTask;
     }
-    if (value !== PENDING) {
-      this.#finish();
-      resumeAs(this.#task, this.#resolve, value);
-    } else if ((this.#phase as number) === POLLING_WOKEN) {
+    if (value !== PENDING) this.#end(true, value);
+    else if ((this.#phase as number) === POLLING_WOKEN) {
       this.#phase = QUEUED;
       this.#host.enqueue(this);
     } else if ((this.#phase as number) === POLLING) {
@@ -120,8 +132,7 @@ export class AwaitNode<T> implements Runnable, AttachedWait, Deadlocked {
   interrupt(error: unknown): boolean {
     if (this.#phase === DONE) return true;
     if (!this.target.abandon(this, error)) return false;
-    this.#finish();
-    resumeAs(this.#task, this.#reject, error);
+    this.#end(false, error);
     return true;
   }
 
@@ -132,11 +143,7 @@ export class AwaitNode<T> implements Runnable, AttachedWait, Deadlocked {
 
   onDeadlock(error: Error): void {
     // Host code might still end a wait on something it holds itself.
-    if (this.target.source >= WAKE_MAYBE) return;
-    // What must end by itself, a scope, fails with the deadlock after its cleanup.
-    if (this.#phase === DONE || !this.target.abandon(this, error)) return;
-    this.#finish();
-    this.#reject(error);
+    if (this.target.source < WAKE_MAYBE) this.interrupt(error);
   }
 
   #uncount(): void {
@@ -144,10 +151,58 @@ export class AwaitNode<T> implements Runnable, AttachedWait, Deadlocked {
     this.#counted = -1;
   }
 
-  #finish(): void {
+  #end(ok: boolean, value: unknown): void {
     this.#uncount();
     this.#phase = DONE;
-    if (this.#task === undefined) this.#host.release(this);
-    else this.#task.detach(this);
+    const task = this.#task;
+    if (task === undefined) this.#host.release(this);
+    else task.detach(this);
+    resumeAs(task, this, ok, value);
+  }
+
+  settle(ok: boolean, value: unknown): void {
+    const callback = ok ? this.#onValue : this.#onError;
+    if (typeof callback === "function") {
+      try {
+        // For an `await` this is the function that resumes the body.
+        value = callback(value);
+        ok = true;
+      } catch (error) {
+        value = error;
+        ok = false;
+      }
+    }
+    if (ok) {
+      this.#value = value;
+      this.#resolve?.(value);
+    } else if (this.#resolve !== undefined) this.#resolve(Promise.reject(value));
+    else this.#promise = Promise.reject(value); // unhandled, unless somebody looks soon
+  }
+
+  // ---- as the promise that `then` answers -------------------------------------------------------
+
+  #look(): Promise<unknown> {
+    return this.#promise ??= this.#phase === DONE
+      ? Promise.resolve(this.#value)
+      : new Promise((resolve) => this.#resolve = resolve);
+  }
+
+  get then(): Promise<unknown>["then"] {
+    const promise = this.#look();
+    return promise.then.bind(promise) as Promise<unknown>["then"];
+  }
+
+  get catch(): Promise<unknown>["catch"] {
+    const promise = this.#look();
+    return promise.catch.bind(promise) as Promise<unknown>["catch"];
+  }
+
+  get finally(): Promise<unknown>["finally"] {
+    const promise = this.#look();
+    return promise.finally.bind(promise);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "Promise";
   }
 }

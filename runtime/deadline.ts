@@ -85,7 +85,7 @@ export class Deadline<T> implements Abandonable<T> {
   }
 
   get source(): WakeSource {
-    return this.#timer.ms === Infinity ? this.#inner.source : WAKE_INSIDE;
+    return this.#inner.source;
   }
 
   describe(): string {

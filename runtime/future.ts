@@ -38,7 +38,7 @@ import {
   type Pollable,
   type Waker,
 } from "./poll.ts";
-import { Deadline } from "./deadline.ts";
+import { Deadline, Timer } from "./deadline.ts";
 
 /** What `yield*` steps through: the future once, then the value it was sent. */
 class FutureIterator<T> implements Iterator<Future<T>, T, unknown> {
@@ -174,6 +174,15 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
   }
 
   /**
+   * True when polling it runs no code but this package's own.
+   *
+   * @internal
+   */
+  get isPlain(): boolean {
+    return false;
+  }
+
+  /**
    * The task whose body awaits this future now; read at the await itself.
    *
    * @internal
@@ -246,9 +255,7 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
   get then(): Promise<T>["then"] {
     const task = this.waiter;
     if (task === undefined) return thenOnHost as Promise<T>["then"];
-    return ((onValue, onError) => subscribe(this, task.host, task, onValue, onError)) as Promise<
-      T
-    >["then"];
+    return (task.awaitHook ??= thenInTask(task)) as Promise<T>["then"];
   }
 
   /** `"Future"`. */
@@ -266,47 +273,23 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
   }
 }
 
-function thenOnHost<T, A, B>(
-  this: Future<T>,
-  onValue: ((value: T) => A | PromiseLike<A>) | null | undefined,
-  onError: ((error: unknown) => B | PromiseLike<B>) | null | undefined,
-): Promise<A | B> {
-  return subscribe(this, hostOf(this), undefined, onValue, onError);
+type OnValue = ((value: unknown) => unknown) | null | undefined;
+type OnError = ((error: unknown) => unknown) | null | undefined;
+
+/** `then` for host code; `this` is the future. */
+function thenOnHost(this: Future<unknown>, onValue: OnValue, onError: OnError): Promise<unknown> {
+  return new AwaitNode(hostOf(this), undefined, this, onValue, onError).start();
+}
+
+/** `then` for the body of a task. */
+function thenInTask(task: Waiter): typeof thenOnHost {
+  return function (onValue, onError) {
+    return new AwaitNode(task.host, task, this, onValue, onError).start();
+  };
 }
 
 /** The value type of a pollable or promise. */
 type ValueOf<F> = F extends Pollable<infer T> ? T : F extends PromiseLike<infer T> ? T : never;
-
-function subscribe<T, A, B>(
-  future: Future<T>,
-  host: Host,
-  task: Waiter | undefined,
-  onValue: ((value: T) => A | PromiseLike<A>) | null | undefined,
-  onError: ((error: unknown) => B | PromiseLike<B>) | null | undefined,
-): Promise<A | B> {
-  // The callbacks are called directly, not through a second promise: `await` passes the functions
-  // that resume the body, and `resumeAs` relies on the body being the very next job.
-  return new Promise((resolve, reject) => {
-    const settle = <V>(
-      callback: ((value: V) => unknown) | null | undefined,
-      otherwise: (v: V) => void,
-    ) =>
-      typeof callback !== "function" ? otherwise : (value: V) => {
-        try {
-          resolve(callback(value) as A | B);
-        } catch (error) {
-          reject(error);
-        }
-      };
-    new AwaitNode(
-      host,
-      task,
-      future,
-      settle(onValue, resolve as (value: unknown) => void),
-      settle(onError, reject),
-    ).start();
-  });
-}
 
 function mustBeFunction(value: unknown, method: string): void {
   if (typeof value !== "function") {
@@ -417,6 +400,10 @@ export class FromPollable<T> extends Future<T> {
   override get source(): WakeSource {
     return (this.#inner as Partial<Abandonable<T>>).source ?? WAKE_MAYBE;
   }
+  /** @internal */
+  override get isPlain(): boolean {
+    return this.#inner instanceof Timer;
+  }
 }
 
 /** A promise as a future. */
@@ -505,6 +492,11 @@ class YieldNow extends Future<void> {
 
   override describe(): string {
     return "yieldNow";
+  }
+
+  /** @internal */
+  override get isPlain(): boolean {
+    return true;
   }
 
   override get source(): WakeSource {

@@ -75,6 +75,8 @@ export interface Waiter {
   readonly host: Host;
   /** True once it has ended. */
   readonly isFinished: boolean;
+  /** What `then` answers inside this task, made at its first await; owned by future.ts. */
+  awaitHook: unknown;
   /** Adds an await; answers what to throw there at once instead, if the task is cancelled. */
   attach(wait: AttachedWait): unknown;
   /** Removes an await that is over. */
@@ -102,9 +104,11 @@ export interface AttachedWait extends Waker {
 export const context: {
   task: Waiter | undefined;
   host: Host | undefined;
+  /** A runtime polls what was runnable; it ends with `endResumes`. */
+  inBatch: boolean;
   /** Makes the default runtime; set by globals.ts. */
   defaultHost: (() => Host) | undefined;
-} = { task: undefined, host: undefined, defaultHost: undefined };
+} = { task: undefined, host: undefined, inBatch: false, defaultHost: undefined };
 
 /** The runtime that polls now, else the default one. */
 export function currentHost(): Host {
@@ -130,16 +134,43 @@ function leave(): void {
   context.task = undefined;
 }
 
+/** What a resumed await is to its promise. */
+export interface Settleable {
+  /** Settles the promise; queues its continuation at once. */
+  settle(ok: boolean, value: unknown): void;
+}
+
+/** The last job queued by a resume is a body's; nobody has queued `leave` behind it yet. */
+let leavePending = false;
+
 /**
  * Settles the promise an async body awaits, so that its continuation runs with `task` current.
  *
- * Three jobs are queued back to back: name the task, the continuation, forget the task. The queue
- * is first in first out, so nothing comes between them.
+ * Jobs are queued back to back: name the task, the continuation, forget the task. The queue is
+ * first in first out, so nothing comes between them. Resumes that follow each other within a batch
+ * share the last job: {@linkcode endResumes} must be called before other code can queue jobs.
  */
-export function resumeAs<V>(task: Waiter | undefined, settle: (value: V) => void, value: V): void {
-  if (task === undefined) return settle(value);
+export function resumeAs(
+  task: Waiter | undefined,
+  node: Settleable,
+  ok: boolean,
+  value: unknown,
+): void {
+  if (task === undefined) {
+    endResumes();
+    node.settle(ok, value);
+    return;
+  }
   entering.push(task);
   settled.then(enter);
-  settle(value);
+  node.settle(ok, value);
+  leavePending = true;
+  if (!context.inBatch) endResumes();
+}
+
+/** Queues the job that forgets the current task, if one is due. */
+export function endResumes(): void {
+  if (!leavePending) return;
+  leavePending = false;
   settled.then(leave);
 }

@@ -18,6 +18,7 @@ import type { Future } from "./future.ts";
 import {
   context,
   type Deadlocked,
+  endResumes,
   type Host,
   type Runnable,
   type Waiter,
@@ -73,6 +74,8 @@ function xorshift(seed: number): () => number {
   };
 }
 
+let coreIn: (runtime: object) => Core | undefined;
+
 /**
  * A single-threaded executor of tasks.
  *
@@ -115,7 +118,10 @@ export class Runtime implements RuntimeApi, AsyncDisposable {
     }
     this.name = options.name ?? "runtime";
     this.#core = new Core(this, options);
-    cores.set(this, this.#core);
+  }
+
+  static {
+    coreIn = (runtime) => #core in runtime ? runtime.#core : undefined;
   }
 
   /**
@@ -236,15 +242,13 @@ export class Runtime implements RuntimeApi, AsyncDisposable {
   }
 }
 
-const cores = new WeakMap<Runtime, Core>();
-
 /**
  * The inside of a runtime, for the layers above.
  *
  * @throws {TypeError} If it is not a Runtime of this package
  */
 export function coreOf(runtime: RuntimeApi, action: string): Core {
-  const core = cores.get(runtime as Runtime);
+  const core = typeof runtime === "object" && runtime !== null ? coreIn(runtime) : undefined;
   if (core === undefined) {
     throw new TypeError(`Cannot ${action}: runtime is ${typeOf(runtime)} (must be a Runtime)`);
   }
@@ -405,6 +409,7 @@ export class Core implements Host, Opener {
   turn(sliceEndMs: number): number {
     const outerHost = context.host;
     const outerTask = context.task;
+    const outerBatch = context.inBatch;
     context.host = this;
     this.#polling = true;
     this.#turns++;
@@ -416,8 +421,11 @@ export class Core implements Host, Opener {
         if (timers.mayBeDue(now)) timers.advance(now);
       }
       if (this.#batchAt === this.#batchEnd) this.#nextBatch();
+      context.inBatch = true;
       this.#runBatch(sliceEndMs);
     } finally {
+      endResumes();
+      context.inBatch = outerBatch;
       this.#polling = false;
       context.host = outerHost;
       context.task = outerTask;

@@ -18,6 +18,7 @@ import { Cancelled, describeReason } from "./errors.ts";
 import {
   type AttachedWait,
   context,
+  endResumes,
   type Host,
   type Runnable,
   type Waiter,
@@ -68,6 +69,11 @@ const PROMISE = 5;
 
 /** Ready awaits a generator may pass in one poll before it must let others run (tokio uses 128). */
 const BUDGET = 128;
+
+/** Called on any generator without looking its methods up: each `function*` object has its own map. */
+const generatorPrototype = Object.getPrototypeOf(function* () {}).prototype as Generator;
+const generatorNext = generatorPrototype.next;
+const generatorThrow = generatorPrototype.throw;
 
 /** A poll function over a state: the Vais form of a body. */
 export type PollFn = (state: unknown, waker: Waker) => Poll<unknown>;
@@ -127,6 +133,7 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
   /** Called once when the task has ended, before its owner is told. Must not throw. */
   onEnd: ((task: Task<unknown>) => void) | undefined = undefined;
   #extra: Extra | undefined = undefined;
+  awaitHook: unknown = undefined;
 
   constructor(
     id: number,
@@ -223,6 +230,7 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
       return;
     }
     this.#phase = RUNNING;
+    endResumes();
     context.task = this;
     const { watch } = this.host;
     if (watch !== undefined) watch.tell("onPoll", this);
@@ -247,10 +255,11 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
       return this.#endWithError(error);
     }
     if (typeof made !== "object" || made === null) return this.#endWithValue(made as T);
-    if (isGenerator(made)) {
-      this.#body = made;
+    const generator = asGenerator<T>(made);
+    if (generator !== undefined) {
+      this.#body = generator;
       this.#kind = GENERATOR;
-      return this.#runGenerator(made as Generator<unknown, T>);
+      return this.#runGenerator(generator);
     }
     if (isPollable(made)) {
       this.#body = made;
@@ -330,14 +339,22 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
       }
       let step: IteratorResult<unknown, T>;
       try {
-        step = failed ? generator.throw(input) : generator.next(input);
+        step = failed
+          ? generatorThrow.call(generator, input)
+          : generatorNext.call(generator, input);
       } catch (error) {
         return this.#endWithError(error);
       }
       if (step.done) return this.#endWithValue(step.value);
       failed = false;
       waiting = step.value as Pollable<unknown>;
-      if (waiting === YIELD || --budget === 0) return this.#requeue(waiting);
+      if (waiting === YIELD) {
+        this.#awaiting = waiting;
+        this.#phase = QUEUED;
+        this.host.enqueue(this);
+        return;
+      }
+      if (--budget === 0) return this.#requeue(waiting);
       if (!(waiting instanceof Future)) {
         if (isPollable(waiting)) waiting = new FromPollable(waiting);
         else {
@@ -696,6 +713,11 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
     return `join ${this.name}`;
   }
 
+  /** @internal */
+  override get isPlain(): boolean {
+    return true;
+  }
+
   override get source(): WakeSource {
     return WAKE_INSIDE;
   }
@@ -754,9 +776,19 @@ class Bound<T> extends FromPollable<T> {
   }
 }
 
-function isGenerator(value: object): boolean {
-  return typeof (value as Generator).next === "function" &&
-    typeof (value as Generator).throw === "function" && Symbol.iterator in value;
+/** The native generator of a body; one made by a compiler for old engines is wrapped in one. */
+function asGenerator<T>(made: object): Generator<unknown, T> | undefined {
+  if (Object.prototype.isPrototypeOf.call(generatorPrototype, made)) {
+    return made as Generator<unknown, T>;
+  }
+  const like = made as Partial<Generator<unknown, T>>;
+  if (
+    typeof like.next !== "function" || typeof like.throw !== "function" ||
+    typeof like[Symbol.iterator] !== "function"
+  ) return undefined;
+  return (function* () {
+    return yield* like as Generator<unknown, T>;
+  })();
 }
 
 /** What a wait tells of itself, for dumps and reports. */

@@ -36,12 +36,13 @@ export class Completions implements AsyncIterableIterator<Completion> {
     this.#waiters.wakeAll();
   };
   #done = false;
+  readonly #watching: { stop(): void };
 
   constructor(core: GroupCore, group: unknown) {
     this.#core = core;
     this.group = group;
     for (const task of core.remembered) if (task.isFinished) this.#ended.push(task);
-    core.onCompletion.add(this.#tell);
+    this.#watching = core.onCompletion(this.#tell);
   }
 
   next(): Future<Step> & Promise<Step> {
@@ -78,7 +79,7 @@ export class Completions implements AsyncIterableIterator<Completion> {
 
   #stop(): void {
     this.#done = true;
-    this.#core.onCompletion.delete(this.#tell);
+    this.#watching.stop();
     this.#waiters.wakeAll();
   }
 

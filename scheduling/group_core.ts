@@ -62,6 +62,9 @@ export interface Timing {
   endedMs?: number;
 }
 
+/** Shared by all groups that have none of something. */
+const NONE: never[] = [];
+
 /** What a group is, to its public faces. */
 export class GroupCore implements Owner {
   readonly host: Core;
@@ -80,13 +83,13 @@ export class GroupCore implements Owner {
   readonly #children = new Children();
   readonly remembered = new Remembered();
   /** Only in groups with a limit: those let run, and those that wait, from `#nextPending` on. */
-  readonly #running = new Set<Task<unknown>>();
-  #pending: Task<unknown>[] = [];
+  #running: Set<Task<unknown>> | undefined;
+  #pending: Task<unknown>[] = NONE;
   #nextPending = 0;
   #background: Set<Task<unknown>> | undefined;
   /** A scope's body is a child, but not counted as one. */
   body: Task<unknown> | undefined;
-  readonly failures: Failure[] = [];
+  #failures: Failure[] | undefined;
   /** Children whose failure goes to whoever started them, not to the group. */
   #excused: Set<Task<unknown>> | undefined;
   #cancelled: Cancelled | undefined;
@@ -99,18 +102,19 @@ export class GroupCore implements Owner {
   #aggregated: TaskGroupError | undefined;
   /** The failures have been remembered behind the primary one. */
   #judged = false;
-  readonly deadline: GroupDeadline;
+  #deadline: GroupDeadline | undefined;
   #closed = false;
   joining = false;
   #over = false;
   readonly waiters = new Waiters();
   /** Told of each child that ends. */
-  readonly onCompletion = new Set<(task: Task<unknown>) => void>();
+  #listeners: Set<(task: Task<unknown>) => void> | undefined;
   #stopListening: (() => void) | undefined;
   readonly signal: AbortSignal | undefined;
   total = 0;
-  /** Ends by completed, cancelled, failed. */
-  readonly ended = [0, 0, 0];
+  completed = 0;
+  failed = 0;
+  cancelledCount = 0;
 
   constructor(options: InnerGroupOptions = {}, defaultName = "group") {
     if (typeof options !== "object" || options === null) {
@@ -145,7 +149,6 @@ export class GroupCore implements Owner {
       ? current
       : undefined;
     this.#timing = options.trackTiming === true ? new WeakMap() : undefined;
-    this.deadline = new GroupDeadline(this.host, () => this.#expire());
     this.signal = signal;
     if (signal !== undefined) this.#listen(signal);
     if (timeoutMs !== Infinity) this.deadline.startIn(timeoutMs);
@@ -168,6 +171,7 @@ export class GroupCore implements Owner {
     if (background) (this.#background ??= new Set()).add(task);
     if (this.#maxConcurrency === 0 || background) this.#start(task);
     else {
+      if (this.#pending === NONE) this.#pending = [];
       this.#pending.push(task);
       this.#startPending();
     }
@@ -200,12 +204,13 @@ export class GroupCore implements Owner {
 
   #startPending(): void {
     const pending = this.#pending;
+    const running = this.#running ??= new Set();
     const limit = this.#maxConcurrency === 0 ? Infinity : this.#maxConcurrency;
-    while (this.#nextPending < pending.length && this.#running.size < limit) {
+    while (this.#nextPending < pending.length && running.size < limit) {
       const task = pending[this.#nextPending]!;
       pending[this.#nextPending++] = undefined!;
       if (task.isFinished) continue; // cancelled while it waited
-      this.#running.add(task);
+      running.add(task);
       this.#start(task);
     }
     if (this.#nextPending > 1_024 && this.#nextPending * 2 > pending.length) {
@@ -227,6 +232,28 @@ export class GroupCore implements Owner {
     return this.#timing?.get(task);
   }
 
+  /** The deadline, made when first needed. */
+  get deadline(): GroupDeadline {
+    return this.#deadline ??= new GroupDeadline(this.host, () => this.#expire());
+  }
+
+  /** When the group's own deadline is, in ms of the clock; `Infinity` without one. */
+  get deadlineMs(): number {
+    return this.#deadline === undefined ? Infinity : this.#deadline.whenMs;
+  }
+
+  /** What the children threw, in order. */
+  get failures(): Failure[] {
+    return this.#failures ??= [];
+  }
+
+  /** Calls `tell` for each child that ends. */
+  onCompletion(tell: (task: Task<unknown>) => void): { stop(): void } {
+    const listeners = this.#listeners ??= new Set();
+    listeners.add(tell);
+    return { stop: () => listeners.delete(tell) };
+  }
+
   /** The failure of this child before `done` is not the group's. */
   excuse(task: Task<unknown>): { done(): void } {
     const excused = this.#excused ??= new Set();
@@ -239,7 +266,11 @@ export class GroupCore implements Owner {
   childFinished(task: Task<unknown>): void {
     this.#children.remove(task);
     const { status } = task;
-    if (task !== this.body) this.ended[status - TASK_COMPLETED]!++;
+    if (task !== this.body) {
+      if (status === TASK_COMPLETED) this.completed++;
+      else if (status === TASK_FAILED) this.failed++;
+      else this.cancelledCount++;
+    }
     const timing = this.#timing?.get(task);
     if (timing !== undefined) timing.endedMs = this.host.clock.now();
     this.remembered.ended(task);
@@ -249,9 +280,9 @@ export class GroupCore implements Owner {
     } else if (status === TASK_FAILED && this.#excused?.delete(task) !== true) {
       this.#childFailed(task);
     }
-    if (this.#running.delete(task)) this.#startPending();
-    if (this.onCompletion.size > 0 && task !== this.body) {
-      for (const tell of [...this.onCompletion]) tell(task);
+    if (this.#running?.delete(task) === true) this.#startPending();
+    if (this.#listeners !== undefined && task !== this.body) {
+      for (const tell of [...this.#listeners]) tell(task);
     }
     this.settleIfDone();
   }
@@ -301,7 +332,7 @@ export class GroupCore implements Owner {
 
   #release(): void {
     this.#closed = true;
-    this.deadline.stop();
+    this.#deadline?.stop();
     this.#shieldLimit?.stop();
     this.#stopListening?.();
     this.#stopListening = undefined;
@@ -311,7 +342,7 @@ export class GroupCore implements Owner {
   join(): void {
     if (!this.joining) {
       this.joining = true;
-      for (const failure of this.failures) this.host.observed(failure.task, this);
+      for (const failure of this.#failures ?? NONE) this.host.observed(failure.task, this);
     }
     this.settleIfDone();
   }
@@ -336,7 +367,7 @@ export class GroupCore implements Owner {
 
   /** What the ends of the children add up to: an error to throw, or nothing. */
   verdict(): { readonly error: unknown } | undefined {
-    const failures = this.allFailures();
+    const failures = this.#failures === undefined && !this.#timedOut ? NONE : this.allFailures();
     const primary = failures[0];
     if (primary === undefined) {
       return this.#cancelled !== undefined && (this.#cancelIsExplicit || this.#cancelCaught)
@@ -415,7 +446,7 @@ export class GroupCore implements Owner {
   #expire(): void {
     if (this.#over) return;
     this.#timedOut = true;
-    this.#timeoutCameFirst = this.failures.length === 0 && this.#cancelled === undefined;
+    this.#timeoutCameFirst = (this.#failures?.length ?? 0) === 0 && this.#cancelled === undefined;
     const { timeoutMs } = this.deadline;
     this.#cancelAll(Cancelled.quiet({ kind: "deadline", timeoutMs, by: this.label }), this.graceMs);
   }

@@ -151,7 +151,7 @@ export function effectiveDeadline(of?: TaskScope): number {
   for (let at = task; at !== undefined;) {
     const { owner } = at;
     if (!(owner instanceof GroupCore)) break;
-    earliest = Math.min(earliest, owner.deadline.whenMs);
+    earliest = Math.min(earliest, owner.deadlineMs);
     if (owner.isShield) break;
     at = owner.parent;
   }

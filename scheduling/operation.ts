@@ -37,28 +37,25 @@ export abstract class Operation<T> extends Future<T> {
 
 /** Those who wait for one thing. */
 export class Waiters {
-  #wakers: Waker[] = [];
-
-  /** How many wait. */
-  get size(): number {
-    return this.#wakers.length;
-  }
+  #wakers: Waker[] | undefined;
 
   /** Adds a waker once. */
   add(waker: Waker): void {
-    if (!this.#wakers.includes(waker)) this.#wakers.push(waker);
+    const wakers = this.#wakers ??= [];
+    if (!wakers.includes(waker)) wakers.push(waker);
   }
 
   /** Removes a waker. */
   remove(waker: Waker): void {
-    const at = this.#wakers.indexOf(waker);
-    if (at >= 0) this.#wakers.splice(at, 1);
+    const at = this.#wakers?.indexOf(waker) ?? -1;
+    if (at >= 0) this.#wakers!.splice(at, 1);
   }
 
   /** Wakes all, in order of arrival. */
   wakeAll(): void {
     const wakers = this.#wakers;
-    this.#wakers = [];
+    if (wakers === undefined) return;
+    this.#wakers = undefined;
     for (let i = 0; i < wakers.length; i++) wakers[i]!.wake();
   }
 }

@@ -71,7 +71,7 @@ export class Scope extends TaskGroup implements TaskScope {
    * May be moved while the scope runs.
    */
   get deadlineMs(): number {
-    return this.#core.deadline.whenMs;
+    return this.#core.deadlineMs;
   }
 
   set deadlineMs(whenMs: number) {

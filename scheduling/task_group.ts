@@ -56,6 +56,9 @@ export interface GroupStats {
   readonly successRate: number;
 }
 
+/** The inside of a group, for the rest of this folder. */
+export let coreOfGroup: (group: TaskGroup) => GroupCore;
+
 /**
  * A group of tasks that end together.
  *
@@ -84,7 +87,10 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
    */
   constructor(options?: GroupOptions) {
     this.#core = new GroupCore(options);
-    cores.set(this, this.#core);
+  }
+
+  static {
+    coreOfGroup = (group) => group.#core;
   }
 
   /** A group with a name. */
@@ -107,7 +113,7 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
   /** Starts a poll-style child over a state: the Vais form. */
   spawn<S, T>(state: S, poll: (state: S, waker: Waker) => Poll<T>): JoinHandle<T>;
   spawn(body: unknown, second?: unknown): JoinHandle<unknown> {
-    if (this.#core.total === 0) watchForgotten(this, this.#core);
+    if (this.#core.total === 0 && !this.#core.joining) watchForgotten(this, this.#core);
     const background = typeof second === "object" && second !== null &&
       (second as GroupSpawnOptions).background === true;
     return this.#core.spawn(body, second, background);
@@ -206,8 +212,8 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
 
   /** Children that have ended, in whatever way. */
   get completed(): number {
-    const [ok, cancelled, failed] = this.#core.ended;
-    return ok! + cancelled! + failed!;
+    const { completed, cancelledCount, failed } = this.#core;
+    return completed + cancelledCount + failed;
   }
 
   /** Children spawned. */
@@ -266,8 +272,7 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
   /** Counters. */
   stats(): GroupStats {
     const core = this.#core;
-    const [completed, cancelled, failed] = core.ended as [number, number, number];
-    const pending = core.pendingCount;
+    const { completed, cancelledCount: cancelled, failed, pendingCount: pending } = core;
     const ended = completed + cancelled + failed;
     return {
       total: core.total,
@@ -346,13 +351,6 @@ export type ItemBody<I, R> = (
   index: number,
   task: TaskScope,
 ) => Generator<unknown, R> | PromiseLike<R> | R;
-
-const cores = new WeakMap<TaskGroup, GroupCore>();
-
-/** The inside of a group, for the rest of this folder. */
-export function coreOfGroup(group: TaskGroup): GroupCore {
-  return cores.get(group)!;
-}
 
 /** Waits for a group that is being joined. */
 export class GroupRun extends Operation<void> {

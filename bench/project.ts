@@ -1,0 +1,95 @@
+/**
+ * The temporary project that both runtimes run the benches in.
+ *
+ * It has the npm package as built from the working tree, the peers, a copy of the library's
+ * sources for Deno, and each bench as one module. Nothing of it touches the library's own
+ * configuration; nothing that is edited meanwhile touches it.
+ *
+ * @module
+ */
+import * as esbuild from "esbuild";
+import { buildNpm } from "../scripts/build_npm.ts";
+import { capture } from "../scripts/steps.ts";
+import { PEERS } from "./peers.ts";
+
+const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname);
+const SOURCES = ["mod.ts", "memory", "runtime", "reactor", "scheduling"];
+
+/** Makes the project; answers its folder. */
+export async function makeProject(benches: readonly string[]): Promise<string> {
+  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "vais-bench-" }));
+  for (const name of SOURCES) await copy(`${ROOT}${name}`, `${folder}/library/${name}`);
+  const { name } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const { tarball } = await buildNpm({ out: `${folder}/built` });
+  await writeJson(`${folder}/package.json`, {
+    private: true,
+    type: "module",
+    dependencies: { [name]: `file:${tarball}`, ...PEERS },
+  });
+  await writeJson(`${folder}/deno.json`, {
+    nodeModulesDir: "manual",
+    lock: false,
+    imports: { [name]: "./library/mod.ts" },
+  });
+  const ran = await capture("npm", [
+    "install",
+    "--no-audit",
+    "--no-fund",
+    "--no-package-lock",
+    "--ignore-scripts",
+    "--loglevel=error",
+  ], { cwd: folder });
+  if (!ran.ok) throw new Error(`npm install failed\n${ran.log}`);
+  await esbuild.build({
+    entryPoints: ["run_cell", ...benches].map((bench) => `${ROOT}bench/${bench}.ts`),
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    packages: "external",
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+    logLevel: "error",
+  });
+  return folder;
+}
+
+/** The size of a minified, gzipped bundle of `source`, in KB. */
+export async function bundleSize(folder: string, source: string): Promise<number> {
+  const { outputFiles } = await esbuild.build({
+    stdin: { contents: source, resolveDir: folder },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    external: ["node:*"],
+    write: false,
+    logLevel: "error",
+  });
+  const packed = new Blob([outputFiles[0]!.contents as Uint8Array<ArrayBuffer>]).stream()
+    .pipeThrough(new CompressionStream("gzip"));
+  return (await new Response(packed).arrayBuffer()).byteLength / 1024;
+}
+
+/** Ends what making it began, and removes the project, if one is given. */
+export async function removeProject(folder: string | undefined): Promise<void> {
+  await esbuild.stop();
+  if (folder !== undefined) await Deno.remove(folder, { recursive: true });
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  const info = await Deno.stat(from).catch(() => undefined);
+  if (info === undefined) return;
+  if (info.isFile) {
+    await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+    return await Deno.copyFile(from, to);
+  }
+  for await (const entry of Deno.readDir(from)) {
+    await copy(`${from}/${entry.name}`, `${to}/${entry.name}`);
+  }
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await Deno.writeTextFile(path, JSON.stringify(value, null, 2) + "\n");
+}
