@@ -98,10 +98,10 @@ export function hostTurn(ms = 0): Promise<void> {
 }
 
 /** Collects garbage, several times: what finalizers let go too. */
-export async function collectGarbage(times = 4): Promise<void> {
+export async function collectGarbage(): Promise<void> {
   const { gc } = globalThis as { gc?: () => void };
   if (gc === undefined) throw new Error("no gc(): run with --expose-gc");
-  for (let i = 0; i < times; i++) {
+  for (let i = 0; i < 4; i++) {
     gc();
     await hostTurn();
   }

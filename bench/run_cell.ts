@@ -1,12 +1,16 @@
 /**
  * One cell in its own process, on Deno or Node: `run_cell.mjs BENCH CELL REPEAT`.
  *
- * Warm-ups, then rounds, a collection before each. The last line of stdout is the samples as JSON.
+ * Warm-ups, then rounds. The last line of stdout is the samples as JSON.
+ *
+ * Nothing is collected by force between the rounds: when no task happens to be alive, a full
+ * collection also frees the hidden classes, with them the optimised code of whoever is measured, and
+ * each round would measure the compiler (up to 5 times slower). Benches of memory collect by themselves.
  *
  * @module
  */
 import process from "node:process";
-import { type Bench, collectGarbage, type Repeat } from "./bench.ts";
+import type { Bench, Repeat } from "./bench.ts";
 
 const MOST_ROUNDS = 25;
 
@@ -20,7 +24,6 @@ for (let i = 0;; i++) {
   const passed = performance.now() - start;
   if (i >= repeat.warmups && passed >= repeat.warmMs) break;
   if (i >= 1 && passed >= repeat.slowMs) break;
-  await collectGarbage(1);
   await round();
 }
 const samples: Record<string, number[]> = {};
@@ -29,7 +32,6 @@ for (let i = 0; i < MOST_ROUNDS; i++) {
   const passed = performance.now() - start;
   if (i >= repeat.rounds && passed >= repeat.roundsMs) break;
   if (i >= repeat.leastRounds && passed >= repeat.slowMs) break;
-  await collectGarbage(1);
   const figures = await round();
   const named = typeof figures === "number" ? { "": figures } : figures;
   for (const [name, value] of Object.entries(named)) (samples[name] ??= []).push(value);

@@ -46,3 +46,15 @@ export {
   scopedIterable,
   type ScopedIterator,
 } from "./scoped_iterable.ts";
+export {
+  type CancellationCallback,
+  type CancellationInput,
+  type CancellationReason,
+  CancellationSource,
+  type CancellationState,
+  CancellationToken,
+  LinkedCancellation,
+  ScopedCancellation,
+} from "./cancellation.ts";
+export { Deferred, type DeferredState } from "./deferred.ts";
+export { delay, type DelayOptions, type Jitter, retry, type RetryBody, type RetryOptions } from "./retry.ts";

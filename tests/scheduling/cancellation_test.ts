@@ -87,7 +87,9 @@ test("a new source is active, with no reason, and throws nothing", () => {
 test("cancel goes from active over cancellation_requested, while callbacks run, to cancelled", () => {
   const source = new CancellationSource();
   const seen: unknown[] = [];
-  source.onCancel(() => seen.push(source.state, source.isCancellationRequested, source.isCancelled));
+  source.onCancel(() =>
+    seen.push(source.state, source.isCancellationRequested, source.isCancelled)
+  );
   assert(source.cancel());
   assertEquals(seen, ["cancellation_requested", true, false]);
   assertEquals(source.state, "cancelled");
@@ -645,17 +647,19 @@ test("reason, message and the Cancelled itself survive source -> signal -> sourc
 });
 
 test("a reason is known again behind the scope that passed it on", async () => {
+  await using runtime = new SimulatedRuntime();
   const source = new CancellationSource();
-  let inner: CancellationSource | undefined;
+  const inner: CancellationSource[] = [];
   const work = scope(async (s) => {
-    inner = CancellationSource.fromSignal(s.signal);
-    await s.sleep(1_000);
-  }, { signal: source.signal });
-  await scope(() => source.cancelWithReason("resource_exhausted", "disk full"));
+    inner.push(CancellationSource.fromSignal(s.signal));
+    s.spawn(function* (task) {
+      yield* task.sleep(1);
+      source.cancelWithReason("resource_exhausted", "disk full");
+    });
+    await s.sleep(10);
+  }, { signal: source.signal, runtime });
   await assertRejects(() => work, Cancelled);
-  if (inner !== undefined) {
-    assertEquals([inner.reason, inner.message], ["resource_exhausted", "disk full"]);
-  }
+  assertEquals([inner[0]!.reason, inner[0]!.message], ["resource_exhausted", "disk full"]);
 });
 
 test("fromSignal refuses what is no AbortSignal", () => {
