@@ -27,6 +27,8 @@ const REPORT_AT = PROMPT_THROWS + 10;
 
 /** The cancelled task, as its state sees it. */
 export interface Cancellable {
+  /** Takes the request; what it passes on to others waits in the list of requests. */
+  takeCancel(cancelled: Cancelled, graceMs: number): void;
   /** Its runtime. */
   readonly host: Host;
   /** Throws again at whatever it waits for. */
@@ -126,5 +128,28 @@ export class CancelState implements TimerEntry {
   over(host: Host): void {
     host.timers.cancel(this);
     this.#task = undefined;
+  }
+}
+
+const requests: { task: Cancellable; cancelled: Cancelled; graceMs: number }[] = [];
+let draining = false;
+
+/**
+ * Cancels a task and, through its owners, everything below it.
+ *
+ * Requests made while one is carried out wait in a list, so depth costs no stack.
+ */
+export function requestCancel(task: Cancellable, cancelled: Cancelled, graceMs: number): void {
+  requests.push({ task, cancelled, graceMs });
+  if (draining) return;
+  draining = true;
+  try {
+    for (let i = 0; i < requests.length; i++) {
+      const { task, cancelled, graceMs } = requests[i]!;
+      task.takeCancel(cancelled, graceMs);
+    }
+  } finally {
+    requests.length = 0;
+    draining = false;
   }
 }

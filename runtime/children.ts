@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Owner, Task } from "./task.ts";
+import type { Task } from "./task.ts";
 
 /** Live tasks in the order they were spawned. */
 export class Children implements Iterable<Task<unknown>> {
@@ -49,25 +49,4 @@ export class Children implements Iterable<Task<unknown>> {
   [Symbol.iterator](): Iterator<Task<unknown>> {
     return this.snapshot()[Symbol.iterator]();
   }
-}
-
-/** Where an opened owner is listed: a task, or the runtime for those opened outside any task. */
-export interface Opener {
-  /** The first opened owner with live children. */
-  firstOwned: Owner | undefined;
-}
-
-/** Lists an owner with its opener. */
-export function linkOwner(opener: Opener, owner: Owner): void {
-  owner.nextOwned = opener.firstOwned;
-  if (opener.firstOwned !== undefined) opener.firstOwned.prevOwned = owner;
-  opener.firstOwned = owner;
-}
-
-/** Takes an owner off its opener's list. */
-export function unlinkOwner(opener: Opener, owner: Owner): void {
-  if (owner.prevOwned !== undefined) owner.prevOwned.nextOwned = owner.nextOwned;
-  else if (opener.firstOwned === owner) opener.firstOwned = owner.nextOwned;
-  if (owner.nextOwned !== undefined) owner.nextOwned.prevOwned = owner.prevOwned;
-  owner.prevOwned = owner.nextOwned = undefined;
 }

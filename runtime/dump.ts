@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { Opener } from "./children.ts";
-import { describeWait, type Task } from "./task.ts";
+import type { Opener } from "./owned.ts";
+import { describeWait } from "./bodies.ts";
+import type { Owner, Task } from "./task.ts";
 import { describeReason } from "./errors.ts";
 import type { TaskStatus } from "./outcome.ts";
 
@@ -87,12 +88,11 @@ function lineOf(entry: DumpEntry): string {
 export function collectDump(
   name: string,
   roots: Iterable<Task<unknown>>,
-  opener: Opener,
+  opener: Opener<Owner>,
 ): TaskDump {
   const entries: DumpEntry[] = [];
-  const work: { depth: number; task?: Task<unknown>; group?: NonNullable<Opener["firstOwned"]> }[] =
-    [];
-  const pushOwned = (from: Opener, depth: number) => {
+  const work: { depth: number; task?: Task<unknown>; group?: Owner }[] = [];
+  const pushOwned = (from: Opener<Owner>, depth: number) => {
     for (let owned = from.firstOwned; owned !== undefined; owned = owned.nextOwned) {
       work.push({ depth, group: owned });
     }

@@ -9,6 +9,7 @@
 
 import type { Clock } from "./clock.ts";
 import type { Watch } from "./observer.ts";
+import type { TaskInfo } from "./outcome.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 import type { Waker } from "./poll.ts";
 
@@ -56,7 +57,7 @@ export interface Host {
   /** A task waits for another one: a cycle may have closed. */
   joinParked(task: Waiter): void;
   /** Somebody looked at the outcome after all. */
-  observed(task: Waiter): void;
+  observed(task: TaskInfo): void;
 }
 
 /** A host wait that wants to know when the runtime finds that nothing can wake it. */

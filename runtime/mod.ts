@@ -36,6 +36,7 @@ export {
 } from "./outcome.ts";
 export { HostParker, type Parker } from "./parker.ts";
 export { PENDING, type Poll, type Pollable, type Waker } from "./poll.ts";
-export { Runtime, type RuntimeOptions } from "./runtime.ts";
+export type { RuntimeOptions } from "./core.ts";
+export { Runtime } from "./runtime.ts";
 export type { RuntimeApi, SpawnOptions, TaskBody, TaskScope } from "./task_body.ts";
 export type { Interval } from "./time.ts";

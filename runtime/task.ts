@@ -13,8 +13,21 @@
  * @module
  */
 
-import { checkDuration, typeOf } from "./clock.ts";
+import {
+  abandon,
+  asGenerator,
+  describeWait,
+  generatorNext,
+  generatorThrow,
+  isCancellation,
+  notAFuture,
+  type PollFn,
+} from "./bodies.ts";
+import { type Cancellable, CancelState, requestCancel } from "./cancel_state.ts";
+import { checkDuration } from "./clock.ts";
+import { Timer } from "./deadline.ts";
 import { Cancelled, describeReason } from "./errors.ts";
+import { checkPolled, FromPollable, Future, YIELD } from "./future.ts";
 import {
   type AttachedWait,
   context,
@@ -26,8 +39,9 @@ import {
   WAKE_OUTSIDE,
   type WakeSource,
 } from "./host.ts";
-import { checkPolled, FromPollable, Future, YIELD } from "./future.ts";
-import { type CancelOptions, JoinHandle } from "./join_handle.ts";
+import type { CancelOptions } from "./join_handle.ts";
+import { Bound, Joinable } from "./joinable.ts";
+import { type RefusalReport, reportToConsole } from "./observer.ts";
 import {
   type Outcome,
   TASK_CANCELLED,
@@ -38,17 +52,8 @@ import {
   TASK_RUNNING,
   type TaskStatus,
 } from "./outcome.ts";
-import { type Cancellable, CancelState } from "./cancel_state.ts";
-import {
-  isPollable,
-  isPromiseLike,
-  PENDING,
-  type Poll,
-  type Pollable,
-  type Waker,
-} from "./poll.ts";
-import { Timer } from "./deadline.ts";
-import { type RefusalReport, reportToConsole } from "./observer.ts";
+import { type Owned, ownersOf } from "./owned.ts";
+import { isPollable, isPromiseLike, PENDING, type Poll, type Pollable } from "./poll.ts";
 import type { RuntimeApi, TaskScope } from "./task_body.ts";
 
 const NEW = 0;
@@ -70,26 +75,14 @@ const PROMISE = 5;
 /** Ready awaits a generator may pass in one poll before it must let others run (tokio uses 128). */
 const BUDGET = 128;
 
-/** Called on any generator without looking its methods up: each `function*` object has its own map. */
-const generatorPrototype = Object.getPrototypeOf(function* () {}).prototype as Generator;
-const generatorNext = generatorPrototype.next;
-const generatorThrow = generatorPrototype.throw;
-
-/** A poll function over a state: the Vais form of a body. */
-export type PollFn = (state: unknown, waker: Waker) => Poll<unknown>;
-
 /** What owns tasks: the runtime itself, or a group. A task lists the owners it opened. */
-export interface Owner {
+export interface Owner extends Owned<Owner> {
   /** Name for reasons and dumps. */
   readonly label: string;
   /** Grace of cancelled children that were given none, in ms. */
   readonly graceMs: number;
   /** The task that opened it, if one did. */
   readonly parent: Task<unknown> | undefined;
-  /** Owned by the parent: its list of owners with live children. */
-  prevOwned: Owner | undefined;
-  /** Owned by the parent. */
-  nextOwned: Owner | undefined;
   /** A child ended; `observed` tells whether somebody was waiting for it. */
   childFinished(task: Task<unknown>, observed: boolean): void;
   /** The parent was cancelled, or ended. */
@@ -107,7 +100,7 @@ interface Extra {
 }
 
 /** The one implementation of {@linkcode JoinHandle}; also what a body gets as its `TaskScope`. */
-export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScope, Cancellable {
+export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope, Cancellable {
   readonly #id: number;
   readonly #givenName: string | undefined;
   readonly host: Host;
@@ -125,9 +118,6 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
   #awaiting: Pollable<unknown> | undefined = undefined;
   /** The source counted while parked, else -1. */
   #counted = -1;
-  /** The value, the error or the `Cancelled`. */
-  #result: unknown = undefined;
-  #joiners: Waker | Waker[] | undefined = undefined;
   #firstWait: AttachedWait | undefined = undefined;
   #cancel: CancelState | undefined = undefined;
   /** Called once when the task has ended, before its owner is told. Must not throw. */
@@ -153,7 +143,11 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
     if (poll !== undefined) this.#kind = STATE_POLL;
     else if (typeof body === "function") this.#kind = FUNCTION;
     else if (isPollable(body)) this.#kind = POLLABLE;
-    else this.#kind = PROMISE;
+    else {
+      this.#kind = PROMISE;
+      // Followed from the first poll on; a rejection before that must not count as unhandled.
+      if (body instanceof Promise) body.catch(() => {});
+    }
   }
 
   get id(): number {
@@ -199,12 +193,6 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
   /** The handle this task is parked on, and nothing else: an edge of the wait-for graph. */
   get joining(): Task<unknown> | undefined {
     return this.#phase === PARKED && this.#awaiting instanceof Task ? this.#awaiting : undefined;
-  }
-
-  /** Those parked on this task. */
-  *joiners(): Generator<Waker> {
-    if (Array.isArray(this.#joiners)) yield* this.#joiners;
-    else if (this.#joiners !== undefined) yield this.#joiners;
   }
 
   // ---- running ------------------------------------------------------------------------------
@@ -348,36 +336,22 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
       if (step.done) return this.#endWithValue(step.value);
       failed = false;
       waiting = step.value as Pollable<unknown>;
-      if (waiting === YIELD) {
-        this.#awaiting = waiting;
-        this.#phase = QUEUED;
-        this.host.enqueue(this);
-        return;
-      }
-      if (--budget === 0) return this.#requeue(waiting);
-      if (!(waiting instanceof Future)) {
+      if (waiting !== YIELD && !(waiting instanceof Future)) {
         if (isPollable(waiting)) waiting = new FromPollable(waiting);
         else {
           input = notAFuture(step.value);
           failed = true;
           waiting = undefined;
+          continue;
         }
       }
+      if (waiting === YIELD || --budget === 0) {
+        this.#awaiting = waiting;
+        this.#phase = QUEUED;
+        this.host.enqueue(this);
+        return;
+      }
     }
-  }
-
-  /** Goes to the end of the queue, with `waiting` to be polled then. */
-  #requeue(waiting: unknown): void {
-    if (waiting !== YIELD && !(waiting instanceof Future)) {
-      const error = isPollable(waiting) ? undefined : notAFuture(waiting);
-      this.#awaiting = error === undefined ? new FromPollable(waiting as Pollable<unknown>) : {
-        poll: () => {
-          throw error;
-        },
-      };
-    } else this.#awaiting = waiting as Pollable<unknown>;
-    this.#phase = QUEUED;
-    this.host.enqueue(this);
   }
 
   #park(waiting: Pollable<unknown> | undefined, source: WakeSource): void {
@@ -427,7 +401,7 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
   #close(status: TaskStatus, result: unknown): void {
     this.#unpark();
     this.#kind = status;
-    this.#result = result;
+    this.result = result;
     this.#phase = CLOSING;
     this.#body = this.#pollFn = this.#awaiting = undefined;
     this.#cancel?.over(this.host);
@@ -437,28 +411,20 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
       wait.orphan();
     }
     if (this.firstOwned === undefined) return this.#complete();
-    let cause: Cancelled | undefined;
-    for (
-      let owned: Owner | undefined = this.firstOwned;
-      owned !== undefined;
-      owned = owned.nextOwned
-    ) {
-      cause ??= this.#cancel?.cancelled ??
-        Cancelled.quiet({ kind: "requested", by: this.name, note: "its body ended" });
-      owned.cancelFromParent(cause, 0);
-    }
+    const cause = this.#cancel?.cancelled ??
+      Cancelled.quiet({ kind: "requested", by: this.name, note: "its body ended" });
+    this.#cancelOwned(cause, this.owner.graceMs);
+  }
+
+  #cancelOwned(cause: Cancelled, graceMs: number): void {
+    if (this.firstOwned === undefined) return;
+    for (const owned of ownersOf(this)) owned.cancelFromParent(cause, graceMs);
   }
 
   #complete(): void {
     this.#phase = DONE;
     this.host.exited(this);
-    const joiners = this.#joiners;
-    this.#joiners = undefined;
-    const observed = joiners !== undefined;
-    if (observed) {
-      if (Array.isArray(joiners)) { for (let i = 0; i < joiners.length; i++) joiners[i]!.wake(); }
-      else joiners.wake();
-    }
+    const observed = this.wakeJoiners();
     if (this.onEnd !== undefined) this.onEnd(this);
     this.owner.childFinished(this, observed);
   }
@@ -491,9 +457,7 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
       return;
     }
     const cancel = this.#cancel = new CancelState(cancelled, this.host.clock.now() + graceMs);
-    for (let owned = this.firstOwned; owned !== undefined; owned = owned.nextOwned) {
-      owned.cancelFromParent(cancelled, graceMs);
-    }
+    this.#cancelOwned(cancelled, graceMs);
     if (this.#extra?.controller !== undefined) {
       cancel.deliver();
       this.#extra.controller.abort(cancelled);
@@ -557,9 +521,7 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
   throwAgain(): void {
     if (this.#phase !== PARKED) return;
     const cancel = this.#cancel!;
-    for (let owned = this.firstOwned; owned !== undefined; owned = owned.nextOwned) {
-      owned.cancelFromParent(cancel.cancelled, 0);
-    }
+    this.#cancelOwned(cancel.cancelled, 0);
     if (this.#kind === GENERATOR) this.#interruptGenerator();
     else this.#interruptWaits();
     if (this.#phase === PARKED) cancel.parked(this);
@@ -651,192 +613,5 @@ export class Task<T> extends JoinHandle<T> implements Runnable, Waiter, TaskScop
   throwIfCancelled(): void {
     const cancel = this.#cancel;
     if (cancel !== undefined && cancel.mustThrow(this.host.clock)) throw cancel.deliver();
-  }
-
-  // ---- as JoinHandle and Future -----------------------------------------------------------------
-
-  outcome(): Outcome<T> | undefined {
-    if (this.#phase !== DONE) return undefined;
-    switch (this.status) {
-      case TASK_COMPLETED:
-        return { status: "ok", value: this.#result as T };
-      case TASK_FAILED:
-        return { status: "error", error: this.#result };
-      default:
-        return { status: "cancelled", reason: (this.#result as Cancelled).reason };
-    }
-  }
-
-  settled(): Promise<Outcome<T>> {
-    return new Settled(this);
-  }
-
-  /** The value, error or `Cancelled` of a finished task. */
-  get result(): unknown {
-    return this.#result;
-  }
-
-  poll(waker: Waker): Poll<T> {
-    if (this.#phase === DONE) {
-      if (this.#kind === TASK_COMPLETED) return this.#result as T;
-      if (this.#kind === TASK_FAILED) this.host.observed(this);
-      throw this.#result;
-    }
-    this.addJoiner(waker);
-    return PENDING;
-  }
-
-  addJoiner(waker: Waker): void {
-    const joiners = this.#joiners;
-    if (joiners === undefined) this.#joiners = waker;
-    else if (Array.isArray(joiners)) joiners.includes(waker) || joiners.push(waker);
-    else if (joiners !== waker) this.#joiners = [joiners, waker];
-  }
-
-  removeJoiner(waker: Waker): void {
-    const joiners = this.#joiners;
-    if (joiners === waker) this.#joiners = undefined;
-    else if (Array.isArray(joiners)) {
-      const at = joiners.indexOf(waker);
-      if (at >= 0) joiners.splice(at, 1);
-      if (joiners.length === 0) this.#joiners = undefined;
-    }
-  }
-
-  /** Abandoning a join leaves the task alone. */
-  override abandon(waker: Waker): boolean {
-    this.removeJoiner(waker);
-    return true;
-  }
-
-  override describe(): string {
-    return `join ${this.name}`;
-  }
-
-  /** @internal */
-  override get isPlain(): boolean {
-    return true;
-  }
-
-  override get source(): WakeSource {
-    return WAKE_INSIDE;
-  }
-
-  protected override get home(): Host {
-    return this.host;
-  }
-
-  override get [Symbol.toStringTag](): string {
-    return "JoinHandle";
-  }
-}
-
-/** How a task ends, as a future that never throws. */
-class Settled<T> extends Future<Outcome<T>> {
-  readonly #task: Task<T>;
-  constructor(task: Task<T>) {
-    super();
-    this.#task = task;
-  }
-  poll(waker: Waker): Poll<Outcome<T>> {
-    const outcome = this.#task.outcome();
-    if (outcome === undefined) {
-      this.#task.addJoiner(waker);
-      return PENDING;
-    }
-    if (outcome.status === "error") this.#task.host.observed(this.#task);
-    return outcome;
-  }
-  override abandon(waker: Waker): boolean {
-    return this.#task.abandon(waker);
-  }
-  override describe(): string {
-    return this.#task.describe();
-  }
-  override get source(): WakeSource {
-    return WAKE_INSIDE;
-  }
-  protected override get home(): Host {
-    return this.#task.host;
-  }
-}
-
-/** A future that knows which task awaits it, wherever that happens. */
-class Bound<T> extends FromPollable<T> {
-  readonly #task: Task<unknown>;
-  constructor(inner: Pollable<T>, task: Task<unknown>) {
-    super(inner);
-    this.#task = task;
-  }
-  protected override get waiter(): Waiter | undefined {
-    return context.task ?? (this.#task.isFinished ? undefined : this.#task);
-  }
-  protected override get home(): Host {
-    return this.#task.host;
-  }
-}
-
-/** The native generator of a body; one made by a compiler for old engines is wrapped in one. */
-function asGenerator<T>(made: object): Generator<unknown, T> | undefined {
-  if (Object.prototype.isPrototypeOf.call(generatorPrototype, made)) {
-    return made as Generator<unknown, T>;
-  }
-  const like = made as Partial<Generator<unknown, T>>;
-  if (
-    typeof like.next !== "function" || typeof like.throw !== "function" ||
-    typeof like[Symbol.iterator] !== "function"
-  ) return undefined;
-  return (function* () {
-    return yield* like as Generator<unknown, T>;
-  })();
-}
-
-/** What a wait tells of itself, for dumps and reports. */
-export function describeWait(wait: object | undefined): string | undefined {
-  if (wait === undefined) return undefined;
-  const { describe } = wait as { describe?: () => string };
-  return typeof describe === "function" ? describe.call(wait) : "pollable";
-}
-
-function notAFuture(value: unknown): TypeError {
-  const hint = isPromiseLike(value)
-    ? "wrap the promise: yield* Future.from(promise), or spawn an async function"
-    : "yield* a Future";
-  return new TypeError(`Cannot wait: the task yielded ${typeOf(value)} (${hint})`);
-}
-
-/** The platform's own functions answer an aborted signal with their own errors of this name. */
-function isCancellation(error: unknown): boolean {
-  return error instanceof Cancelled ||
-    (typeof error === "object" && error !== null && (error as Error).name === "AbortError");
-}
-
-/** Tells a pollable that its waiter gives up; answers whether the wait ended at once. */
-function abandon(pollable: Pollable<unknown>, waker: Waker, reason: unknown): boolean {
-  if (pollable instanceof Future) return pollable.abandon(waker, reason);
-  pollable.cancel?.(reason);
-  return true;
-}
-
-const requests: { task: Task<unknown>; cancelled: Cancelled; graceMs: number }[] = [];
-let draining = false;
-
-/**
- * Cancels a task and, through its owners, everything below it.
- *
- * Requests made while one is carried out wait in a list, so depth costs no stack.
- */
-export function requestCancel(task: Task<unknown>, cancelled: Cancelled, graceMs: number): void {
-  requests.push({ task, cancelled, graceMs });
-  if (draining) return;
-  draining = true;
-  try {
-    for (let i = 0; i < requests.length; i++) {
-      const { task, cancelled, graceMs } = requests[i]!;
-      task.takeCancel(cancelled, graceMs);
-    }
-  } finally {
-    requests.length = 0;
-    draining = false;
   }
 }

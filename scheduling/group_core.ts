@@ -8,15 +8,18 @@
  * @module
  */
 
-import { Children, linkOwner, unlinkOwner } from "../runtime/children.ts";
+import { Children } from "../runtime/children.ts";
 import { checkDuration, checkInteger, checkTimeout, typeOf } from "../runtime/clock.ts";
 import { Cancelled, TimeoutError } from "../runtime/errors.ts";
 import { addFailure, type Failure, rememberFailures } from "../runtime/failures.ts";
 import { getRuntime } from "../runtime/globals.ts";
 import { context } from "../runtime/host.ts";
 import { TASK_CANCELLED, TASK_COMPLETED, TASK_FAILED } from "../runtime/outcome.ts";
-import { type Core, coreOf, DEFAULT_GRACE_MS, failureOf } from "../runtime/runtime.ts";
-import { type Owner, requestCancel, Task } from "../runtime/task.ts";
+import { type Core, DEFAULT_GRACE_MS, failureOf } from "../runtime/core.ts";
+import { coreOf } from "../runtime/runtime.ts";
+import { requestCancel } from "../runtime/cancel_state.ts";
+import { linkOwner, unlinkOwner } from "../runtime/owned.ts";
+import { type Owner, Task } from "../runtime/task.ts";
 import type { RuntimeApi } from "../runtime/task_body.ts";
 import { GroupClosedError, TaskGroupError } from "./group_errors.ts";
 import { GroupDeadline } from "./group_deadline.ts";
@@ -189,7 +192,7 @@ export class GroupCore implements Owner {
   }
 
   #adopt(task: Task<unknown>): void {
-    if (this.#children.size === 0) linkOwner(this.parent ?? this.host, this);
+    if (this.#children.size === 0) linkOwner<Owner>(this.parent ?? this.host, this);
     this.#children.add(task);
     if (this.#timing !== undefined) {
       this.#timing.set(task, { spawnedMs: this.host.clock.now() });
@@ -316,18 +319,12 @@ export class GroupCore implements Owner {
       }
       return;
     }
-    if (this.nextOwned !== undefined || this.prevOwned !== undefined || this.#isListedFirst()) {
-      unlinkOwner(this.parent ?? this.host, this);
-      this.parent?.ownedEnded();
-    }
+    unlinkOwner<Owner>(this.parent ?? this.host, this);
+    this.parent?.ownedEnded();
     if (!this.joining || this.#over) return;
     this.#over = this.body !== undefined || this.#closed;
     if (this.#over) this.#release();
     this.waiters.wakeAll();
-  }
-
-  #isListedFirst(): boolean {
-    return (this.parent ?? this.host).firstOwned === this;
   }
 
   #release(): void {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Core } from "../runtime/runtime.ts";
+import type { Core } from "../runtime/core.ts";
 import type { TimerEntry } from "../runtime/timer_wheel.ts";
 
 /** Calls back once when the time of a group is over. */

@@ -13,7 +13,7 @@ import { addFailure, type Failure, rememberFailures } from "../runtime/failures.
 import type { JoinHandle } from "../runtime/join_handle.ts";
 import type { Outcome } from "../runtime/outcome.ts";
 import type { PENDING, Waker } from "../runtime/poll.ts";
-import { failureOf } from "../runtime/runtime.ts";
+import { failureOf } from "../runtime/core.ts";
 import type { Task } from "../runtime/task.ts";
 import type { TaskBody } from "../runtime/task_body.ts";
 import { GroupCore, type GroupOptions } from "./group_core.ts";

@@ -8,7 +8,7 @@ import { checkDuration, typeOf } from "../runtime/clock.ts";
 import { Cancelled, rootReason } from "../runtime/errors.ts";
 import { failuresOf } from "../runtime/failures.ts";
 import { reportToConsole } from "../runtime/observer.ts";
-import { DEFAULT_GRACE_MS } from "../runtime/runtime.ts";
+import { DEFAULT_GRACE_MS } from "../runtime/core.ts";
 import type { GroupOptions } from "./group_core.ts";
 import { type Scope, scope } from "./scope.ts";
 

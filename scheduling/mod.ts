@@ -57,4 +57,11 @@ export {
   ScopedCancellation,
 } from "./cancellation.ts";
 export { Deferred, type DeferredState } from "./deferred.ts";
-export { delay, type DelayOptions, type Jitter, retry, type RetryBody, type RetryOptions } from "./retry.ts";
+export {
+  delay,
+  type DelayOptions,
+  type Jitter,
+  retry,
+  type RetryBody,
+  type RetryOptions,
+} from "./retry.ts";

@@ -7,7 +7,8 @@
 import { VirtualClock } from "../runtime/clock.ts";
 import { type Host, WAKE_OUTSIDE } from "../runtime/host.ts";
 import { HostParker, type Parker } from "../runtime/parker.ts";
-import { coreOf, Runtime, type RuntimeOptions } from "../runtime/runtime.ts";
+import type { RuntimeOptions } from "../runtime/core.ts";
+import { coreOf, Runtime } from "../runtime/runtime.ts";
 
 /** How to make a simulated runtime. */
 export interface SimulatedOptions extends Omit<RuntimeOptions, "clock" | "parker"> {

@@ -1,0 +1,191 @@
+/**
+ * Drives a runtime on the host's event loop, for as long as somebody waits for it.
+ *
+ * Turns follow each other in slices of a few ms; between slices the host gets a turn of its event
+ * loop, so its timers, `fetch` and signals go on. When nothing is runnable the runtime parks.
+ *
+ * @module
+ */
+
+import { DeadlockError } from "./errors.ts";
+import { addFailure, type Failure, rememberFailures } from "./failures.ts";
+import { type Deadlocked, WAKE_MAYBE, WAKE_OUTSIDE } from "./host.ts";
+import type { Watch } from "./observer.ts";
+import type { Parker } from "./parker.ts";
+import type { RunQueue } from "./run_queue.ts";
+import type { TimerWheel } from "./timer_wheel.ts";
+import type { Clock } from "./clock.ts";
+
+/** How long turns go on before the host's event loop gets one, in ms of real time. */
+const SLICE_MS = 2;
+/** Rounds of the microtask queue that async bodies get before the runtime parks. */
+const MICROTASK_ROUNDS = 3;
+
+/** What is driven. */
+export interface Driven {
+  /** Live tasks. */
+  readonly taskCount: number;
+  readonly queue: RunQueue;
+  readonly timers: TimerWheel;
+  readonly clock: Clock;
+  readonly watch: Watch | undefined;
+  readonly waits: Int32Array;
+  /** One batch; answers how long it may wait then. */
+  turn(sliceEndMs: number): number;
+  /** Failures nobody observed, handed over. */
+  takeUnobserved(): Failure[];
+  /** Tells a failure that can never be observed. */
+  report(failure: Failure): void;
+  /** What is alive, for the error text. */
+  dump(): { toString(): string };
+}
+
+interface Run {
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** The loop of one runtime. */
+export class Driver {
+  readonly #driven: Driven;
+  readonly #parker: Parker;
+  #isDriving = false;
+  #isParked = false;
+  #holds = 0;
+  readonly #waiters = new Set<Deadlocked>();
+  #runs: Run[] = [];
+  /** Times it parked. */
+  parks = 0;
+
+  constructor(driven: Driven, parker: Parker) {
+    this.#driven = driven;
+    this.#parker = parker;
+  }
+
+  /** Somebody waits for the runtime: it is driven until `release`. */
+  hold(waiter: Deadlocked | undefined): void {
+    this.#holds++;
+    if (waiter !== undefined) this.#waiters.add(waiter);
+    if (this.#isDriving) return;
+    this.#isDriving = true;
+    queueMicrotask(() => this.#drive());
+  }
+
+  /** Ends a `hold`. */
+  release(waiter: Deadlocked | undefined): void {
+    this.#holds--;
+    if (waiter !== undefined) this.#waiters.delete(waiter);
+    if (this.#holds === 0) this.kick();
+  }
+
+  /** Ends a park: there may be something to do. */
+  kick(): void {
+    if (this.#isParked) this.#parker.unpark();
+  }
+
+  /** Settles when no task is left. */
+  run(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#runs.push({ resolve, reject });
+      this.hold(undefined);
+    });
+  }
+
+  /** Blocks the thread for at most `ms`. */
+  parkSync(ms: number): void {
+    this.parks++;
+    this.#parker.parkSync(ms);
+  }
+
+  /** Frees what the parker holds. */
+  close(): void {
+    this.#parker.close?.();
+  }
+
+  async #drive(): Promise<void> {
+    const { queue } = this.#driven;
+    let sliceEnd = performance.now() + SLICE_MS;
+    while (this.#holds > 0) {
+      this.#driven.turn(sliceEnd);
+      if (performance.now() >= sliceEnd) {
+        this.parks++;
+        await this.#parker.park(0);
+        sliceEnd = performance.now() + SLICE_MS;
+        continue;
+      }
+      // Async bodies that were resumed go on in microtasks.
+      for (let i = 0; i < MICROTASK_ROUNDS && queue.isEmpty; i++) await undefined;
+      if (!queue.isEmpty) continue;
+      if (this.#driven.taskCount === 0) this.#settleRuns();
+      if (this.#holds === 0) break;
+      if (this.#isDeadlocked()) {
+        this.#tellDeadlock();
+        await undefined;
+        if (this.#holds === 0 || !queue.isEmpty) continue;
+      }
+      await this.#park();
+      sliceEnd = performance.now() + SLICE_MS;
+    }
+    this.#isDriving = false;
+  }
+
+  async #park(): Promise<void> {
+    const { timers, clock, watch } = this.#driven;
+    const deadline = timers.nextDeadline();
+    const ms = deadline === Infinity ? Infinity : Math.max(0, deadline - clock.now());
+    this.parks++;
+    this.#isParked = true;
+    watch?.tell("onPark", ms);
+    try {
+      await this.#parker.park(ms);
+    } finally {
+      this.#isParked = false;
+    }
+    watch?.tell("onUnpark");
+  }
+
+  #isDeadlocked(): boolean {
+    const { timers, waits, taskCount } = this.#driven;
+    return timers.size === 0 && waits[WAKE_MAYBE] === 0 && waits[WAKE_OUTSIDE] === 0 &&
+      (taskCount > 0 || this.#waiters.size > 0);
+  }
+
+  /** Says that nothing can wake the tasks that are left. */
+  deadlockError(hint = ""): DeadlockError {
+    const { taskCount } = this.#driven;
+    return new DeadlockError(
+      `Cannot go on: ${taskCount} task${
+        taskCount === 1 ? " is" : "s are"
+      } left and nothing can wake ${
+        taskCount === 1 ? "it" : "them"
+      }${hint}\n${this.#driven.dump()}`,
+    );
+  }
+
+  #tellDeadlock(): void {
+    const error = this.deadlockError();
+    for (const run of this.#takeRuns()) run.reject(error);
+    for (const waiter of [...this.#waiters]) waiter.onDeadlock(error);
+  }
+
+  #settleRuns(): void {
+    if (this.#runs.length === 0) return;
+    const failures: Failure[] = [];
+    for (const failure of this.#driven.takeUnobserved()) addFailure(failures, failure);
+    const primary = failures[0];
+    if (primary !== undefined) {
+      for (const lost of rememberFailures(primary.error, failures)) this.#driven.report(lost);
+    }
+    for (const run of this.#takeRuns()) {
+      if (primary === undefined) run.resolve();
+      else run.reject(primary.error);
+    }
+  }
+
+  #takeRuns(): Run[] {
+    const runs = this.#runs;
+    this.#runs = [];
+    this.#holds -= runs.length;
+    return runs;
+  }
+}
