@@ -150,14 +150,19 @@ async function watch(task: TaskScope, child: ChildProcess): Promise<string> {
   }
 }
 
+/** Sends a signal, if the process is still there. (Deno's `child.kill` also cuts the channel.) */
+function send(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
+  if (child.exitCode === null && child.signalCode === null) process.kill(child.pid!, signal);
+}
+
 /** Asks a process to end, then makes it. Answers how it ended. */
 async function stop(child: ChildProcess, ended: Promise<string>, graceMs: number): Promise<string> {
-  child.kill("SIGTERM");
+  send(child, "SIGTERM");
   try {
     const polite = await moveOnAfter(graceMs, (limit) => limit.wait(ended));
     if (!polite.timedOut) return `ended with ${polite.value}`;
   } finally {
-    child.kill("SIGKILL"); // also after a second Ctrl-C, which lets nobody wait
+    send(child, "SIGKILL"); // also after a second Ctrl-C, which lets nobody wait
   }
   return `killed, ${graceMs} ms after SIGTERM (${await ended})`;
 }
@@ -207,7 +212,8 @@ type Kind = typeof KINDS[number];
 /** A worker's program: a job every 50 ms, an answer to each ping, and a fault of its kind. */
 function work(kind: Kind): Promise<number> {
   process.on("SIGINT", () => {}); // a terminal's Ctrl-C reaches us too: the supervisor decides
-  process.on("disconnect", () => process.exit(1)); // the supervisor is gone
+  const orphaned = () => process.exit(1);
+  process.on("disconnect", orphaned);
   process.on("message", () => process.send!("pong"));
   if (kind === "stubborn") process.on("SIGTERM", () => {});
   return main(async (s) => {
@@ -223,6 +229,7 @@ function work(kind: Kind): Promise<number> {
         }
       }
     } finally {
+      process.off("disconnect", orphaned);
       process.disconnect();
     }
   }, { signals: kind === "stubborn" ? [] : ["SIGTERM"] });

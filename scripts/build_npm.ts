@@ -163,7 +163,8 @@ async function writeManifest(
     license: config.license,
     ...repository(),
     type: "module",
-    sideEffects: false,
+    // Sets the default runtime; everything else may be dropped when it is not used.
+    sideEffects: ["./runtime/globals.js"],
     engines: { node: `>=${NODE}` },
     exports: {
       ...Object.fromEntries(entries),
