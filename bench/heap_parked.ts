@@ -27,11 +27,16 @@ function cell(park: (count: { parked: number }) => () => unknown, tasks = TASKS)
   };
 }
 
-function ours(spawn: (group: TaskGroup, count: { parked: number }) => void): Cell {
+/** The children share one body, as the native ones do. */
+function ours(
+  spawn: (group: TaskGroup, body: () => unknown) => void,
+  bodyOf: (count: { parked: number }) => () => unknown,
+): Cell {
   return cell((count) => {
     const runtime = new Runtime();
     const group = new TaskGroup({ runtime });
-    for (let i = 0; i < TASKS; i++) spawn(group, count);
+    const body = bodyOf(count);
+    for (let i = 0; i < TASKS; i++) spawn(group, body);
     check(runtime.runUntilStalled(), TASKS, "number of tasks");
     return () => group.cancelAndJoin();
   });
@@ -40,23 +45,18 @@ function ours(spawn: (group: TaskGroup, count: { parked: number }) => void): Cel
 /** See the head of this file. */
 export const bench: Bench = {
   cells: {
-    "poll": ours((group, count) => {
-      group.spawn(count, (count) => {
-        count.parked++;
-        return PENDING;
-      });
+    "poll": ours((group, body) => group.spawn(undefined, body), (count) => () => {
+      count.parked++;
+      return PENDING;
     }),
-    "generator": ours((group, count) => {
-      group.spawn(function* () {
+    "generator": ours((group, body) => group.spawn(body), (count) =>
+      function* () {
         count.parked++;
         yield* Future.never();
-      });
-    }),
-    "async": ours((group, count) => {
-      group.spawn(async () => {
-        count.parked++;
-        await Future.never();
-      });
+      }),
+    "async": ours((group, body) => group.spawn(body), (count) => async () => {
+      count.parked++;
+      await Future.never();
     }),
     "bare promise": cell((count) => {
       const resolves: (() => void)[] = [];
@@ -86,13 +86,12 @@ export const bench: Bench = {
     "effect": async () => {
       const { Effect, Fiber } = await effect();
       return cell((count) => {
+        const body = Effect.gen(function* () {
+          count.parked++;
+          yield* Effect.never;
+        });
         const fiber = Effect.runFork(Effect.gen(function* () {
-          for (let i = 0; i < TASKS; i++) {
-            yield* Effect.forkChild(Effect.gen(function* () {
-              count.parked++;
-              yield* Effect.never;
-            }));
-          }
+          for (let i = 0; i < TASKS; i++) yield* Effect.forkChild(body);
           yield* Effect.never;
         }));
         return () => Effect.runPromise(Fiber.interrupt(fiber));
@@ -101,13 +100,12 @@ export const bench: Bench = {
     "effection": async () => {
       const { run, spawn, suspend } = await effection();
       return cell((count) => {
+        const body = function* () {
+          count.parked++;
+          yield* suspend();
+        };
         const task = run(function* () {
-          for (let i = 0; i < EFFECTION_TASKS; i++) {
-            yield* spawn(function* () {
-              count.parked++;
-              yield* suspend();
-            });
-          }
+          for (let i = 0; i < EFFECTION_TASKS; i++) yield* spawn(body);
           yield* suspend();
         });
         task.catch(() => {});

@@ -24,6 +24,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import {
+  type Cancelled,
+  describeReason,
   failuresOf,
   main,
   moveOnAfter,
@@ -122,18 +124,16 @@ class Worker {
     const ended = once(child, "exit").then(([code, signal]) => `${signal ?? `exit code ${code}`}`);
     child.on("message", (message) => message === "job" && this.jobs++);
     createInterface(child.stderr!).on("line", (line) => log.add(kind, `| ${line}`));
-    let goodbye = "stopped";
     try {
       return await race([
-        (task) => task.wait(ended).map((how) => `crashed with ${how}`),
+        (task) => task.wait(ended).map((how) => `process ${child.pid} crashed with ${how}`),
         (task) => watch(task, child),
       ], { name: `${kind} ${child.pid}` });
     } finally {
       // Cleanup may wait: whoever cancelled us goes on only when the process is gone.
-      goodbye = await stop(child, ended, this.options.graceMs);
+      this.state = await stop(child, ended, this.options.graceMs);
       this.ends++;
-      this.state = goodbye;
-      log.add(kind, `process ${child.pid} ${goodbye}`);
+      if (this.state !== "") log.add(kind, `process ${child.pid} ${this.state}`);
     }
   }
 }
@@ -151,20 +151,22 @@ async function watch(task: TaskScope, child: ChildProcess): Promise<string> {
 }
 
 /** Sends a signal, if the process is still there. (Deno's `child.kill` also cuts the channel.) */
-function send(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
-  if (child.exitCode === null && child.signalCode === null) process.kill(child.pid!, signal);
+function send(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): boolean {
+  if (child.exitCode !== null || child.signalCode !== null) return false;
+  return process.kill(child.pid!, signal);
 }
 
-/** Asks a process to end, then makes it. Answers how it ended. */
+/** Asks a process to end, then makes it. Answers how it went, "" when it had ended before. */
 async function stop(child: ChildProcess, ended: Promise<string>, graceMs: number): Promise<string> {
-  send(child, "SIGTERM");
+  if (!send(child, "SIGTERM")) return "";
   try {
     const polite = await moveOnAfter(graceMs, (limit) => limit.wait(ended));
-    if (!polite.timedOut) return `ended with ${polite.value}`;
+    if (!polite.timedOut) return `stopped with ${polite.value}`;
   } finally {
     send(child, "SIGKILL"); // also after a second Ctrl-C, which lets nobody wait
   }
-  return `killed, ${graceMs} ms after SIGTERM (${await ended})`;
+  await ended;
+  return `killed, ${graceMs} ms after SIGTERM`;
 }
 
 function supervise(options: Options): Promise<number> {
@@ -177,13 +179,17 @@ function supervise(options: Options): Promise<number> {
         for (const worker of workers) {
           s.spawn((task) => worker.supervise(task), { name: worker.kind });
         }
-        await s.sleep(options.forMs);
-        log.add("", "the time is over");
+        try {
+          await s.sleep(options.forMs);
+          log.add("", "the time is over: stopping");
+        } catch (error) {
+          log.add("", `stopping: ${describeReason((error as Cancelled).reason)}`);
+          throw error;
+        }
         s.cancelRemaining();
       }, { name: "workers", cancelOnError: false });
     } catch (error) {
-      const failures = failuresOf(error);
-      if (failures.length === 0) throw error; // not a worker that was given up: a Ctrl-C, say
+      if (failuresOf(error).length === 0) throw error; // no worker was given up: it is Ctrl-C
     } finally {
       if (!options.quiet) log.flush();
       report(workers, log.seconds);

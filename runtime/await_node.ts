@@ -83,10 +83,7 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Settleable
   start(): this {
     const task = this.#task;
     if (task === undefined) this.#host.hold(this);
-    else {
-      const thrown = task.attach(this);
-      if (thrown !== undefined && this.interrupt(thrown)) return this;
-    }
+    else if (task.attach(this)) return this;
     this.#phase = QUEUED;
     if (this.#host.takeBudget()) this.runOnce();
     else this.#host.enqueue(this);

@@ -11,7 +11,7 @@ import { checkInteger, type Clock, systemClock, typeOf } from "./clock.ts";
 import { breakCycles } from "./deadlock.ts";
 import { type Driven, Driver } from "./driver.ts";
 import { collectDump, type TaskDump } from "./dump.ts";
-import { Cancelled, ClosedError, DeadlockError, TooManyTasksError } from "./errors.ts";
+import { Cancelled, ClosedError, TooManyTasksError } from "./errors.ts";
 import type { Failure } from "./failures.ts";
 import {
   context,
@@ -122,7 +122,8 @@ export class Core implements Host, Opener<Owner>, Driven {
         );
       }
       if (second !== undefined) name = checkName(second, "spawn");
-      if (name === undefined && typeof body === "function" && body.name !== "") name = body.name;
+      if (name === undefined && typeof body === "function") name = body.name;
+      if (name === "") name = undefined;
     }
     if (this.#closing && owner === this.root) {
       throw new ClosedError(`Cannot spawn: ${this.name} is closed`);
@@ -175,6 +176,8 @@ export class Core implements Host, Opener<Owner>, Driven {
   }
 
   takeUnobserved(): Failure[] {
+    // Nobody will look at a runtime that is closed.
+    if (this.#closing) this.#unobserved.reportAll();
     return this.#unobserved.takeAll();
   }
 
@@ -326,14 +329,7 @@ export class Core implements Host, Opener<Owner>, Driven {
     const cause = Cancelled.quiet({ kind: "shutdown" });
     for (const task of this.root.children()) requestCancel(task, cause, DEFAULT_GRACE_MS);
     for (const owned of ownersOf(this)) owned.cancelFromParent(cause, DEFAULT_GRACE_MS);
-    while (this.taskCount > 0) {
-      try {
-        await this.run();
-      } catch (error) {
-        if (error instanceof DeadlockError) throw error;
-        this.report({ error, task: { id: -1, name: this.name }, during: "cleanup" });
-      }
-    }
+    while (this.taskCount > 0) await this.run();
     this.#unobserved.reportAll();
     this.#driver.close();
   }

@@ -78,8 +78,8 @@ export interface Waiter {
   readonly isFinished: boolean;
   /** What `then` answers inside this task, made at its first await; owned by future.ts. */
   awaitHook: unknown;
-  /** Adds an await; answers what to throw there at once instead, if the task is cancelled. */
-  attach(wait: AttachedWait): unknown;
+  /** Adds an await; answers true when a cancellation of the task ended it at once. */
+  attach(wait: AttachedWait): boolean;
   /** Removes an await that is over. */
   detach(wait: AttachedWait): void;
 }

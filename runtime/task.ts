@@ -546,19 +546,20 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
 
   // ---- waits of an async body -----------------------------------------------------------------
 
-  attach(wait: AttachedWait): unknown {
-    if (this.#phase >= CLOSING) return undefined;
+  attach(wait: AttachedWait): boolean {
     const first = this.#firstWait;
     wait.nextWait = first;
     if (first !== undefined) first.prevWait = wait;
     else if (this.#counted === WAKE_OUTSIDE) this.host.waits[WAKE_OUTSIDE]!--;
     this.#firstWait = wait;
     const cancel = this.#cancel;
-    if (cancel === undefined || !cancel.mustThrow(this.host.clock)) {
-      cancel?.parked(this);
-      return undefined;
+    if (cancel === undefined) return false;
+    if (cancel.mustThrow(this.host.clock) && wait.interrupt(cancel.cancelled)) {
+      cancel.deliver();
+      return true;
     }
-    return cancel.cancelled;
+    cancel.parked(this);
+    return false;
   }
 
   detach(wait: AttachedWait): void {

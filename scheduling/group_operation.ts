@@ -29,7 +29,7 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
   protected begin(): void {
     const { core } = this;
     core.join();
-    if (core.isOver) return this.wake();
+    if (core.isSettled) return this.wake();
     this.#drives = core.parent === undefined;
     if (this.#drives) core.host.hold(this);
     core.waiters.add(this);
@@ -65,7 +65,7 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
   poll(waker: Waker): Poll<R> {
     const { core } = this;
     this.#observed = true;
-    if (!core.isOver) {
+    if (!core.isSettled) {
       core.waiters.add(waker);
       return PENDING;
     }
@@ -79,7 +79,7 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
   /** A group ends by itself, after its children: it is only told. */
   override abandon(_waker: Waker, reason: unknown): boolean {
     const { core } = this;
-    if (core.isOver) return true;
+    if (core.isSettled) return true;
     // A cancelled parent has told its groups already.
     if (core.parent?.cancelled === undefined) {
       core.cancel(toCancelled(reason, core.label), core.graceMs);

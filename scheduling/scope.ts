@@ -5,10 +5,11 @@
  */
 
 import { typeOf } from "../runtime/clock.ts";
-import type { Future } from "../runtime/future.ts";
+import { Future } from "../runtime/future.ts";
+import { WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
 import type { JoinHandle } from "../runtime/join_handle.ts";
 import { TASK_COMPLETED } from "../runtime/outcome.ts";
-import type { Poll, Pollable, Waker } from "../runtime/poll.ts";
+import { PENDING, type Poll, type Pollable, type Waker } from "../runtime/poll.ts";
 import type { Task } from "../runtime/task.ts";
 import type { RuntimeApi, TaskBody, TaskScope } from "../runtime/task_body.ts";
 import type { GroupCore, GroupOptions, InnerGroupOptions } from "./group_core.ts";
@@ -60,6 +61,15 @@ export class Scope extends TaskGroup implements TaskScope {
     return this.#task.wait(source);
   }
 
+  /**
+   * Waits, inside the body, until no other child is alive; background children not counted.
+   *
+   * The scope itself waits for all of them anyway, after the body.
+   */
+  override run(): Promise<void> {
+    return new ChildrenEnd(this.#core);
+  }
+
   /** Throws if the scope is cancelled; a cancel point for long computations. */
   throwIfCancelled(): void {
     this.#task.throwIfCancelled();
@@ -80,6 +90,37 @@ export class Scope extends TaskGroup implements TaskScope {
     }
     if (Number.isNaN(whenMs)) throw new RangeError("Cannot set deadline: NaN");
     if (!this.#core.isOver) this.#core.deadline.moveTo(whenMs);
+  }
+}
+
+/** Ready when a scope has no live children but its body. */
+class ChildrenEnd extends Future<void> {
+  readonly #core: GroupCore;
+  #watching: { stop(): void } | undefined;
+
+  constructor(core: GroupCore) {
+    super();
+    this.#core = core;
+  }
+
+  poll(waker: Waker): Poll<void> {
+    this.#watching?.stop();
+    this.#watching = undefined;
+    if (this.#core.liveForeground === 0) return undefined;
+    this.#watching = this.#core.onCompletion(() => waker.wake());
+    return PENDING;
+  }
+
+  override cancel(): void {
+    this.#watching?.stop();
+  }
+
+  override describe(): string {
+    return `the children of ${this.#core.label} (${this.#core.live} left)`;
+  }
+
+  override get source(): WakeSource {
+    return WAKE_INSIDE;
   }
 }
 

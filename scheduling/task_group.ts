@@ -7,16 +7,15 @@
 import { checkDuration, typeOf } from "../runtime/clock.ts";
 import { Cancelled } from "../runtime/errors.ts";
 
-import { type Host, WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
 import type { CancelOptions, JoinHandle } from "../runtime/join_handle.ts";
 import { TASK_FAILED, type TaskStatus } from "../runtime/outcome.ts";
-import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
+import type { Poll, Waker } from "../runtime/poll.ts";
 import type { Task } from "../runtime/task.ts";
 import type { SpawnOptions, TaskBody, TaskScope } from "../runtime/task_body.ts";
 import { type Completion, Completions } from "./completions.ts";
 import { GroupCore, type GroupOptions, type Timing } from "./group_core.ts";
 import { mapInGroup } from "./group_map.ts";
-import { Operation } from "./operation.ts";
+import { GroupOperation } from "./group_operation.ts";
 import { StartOperation } from "./start.ts";
 import { watchForgotten } from "./forgotten.ts";
 
@@ -168,13 +167,11 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
    * neither success nor error.
    */
   run(): Promise<void> {
-    this.#core.join();
     return new GroupRun(this.#core);
   }
 
   /** As `run()`, blocking the thread; see `Runtime.blockOn` for what cannot progress meanwhile. */
   blockingRun(): void {
-    this.#core.join();
     this.#core.host.blockOn(new GroupRun(this.#core));
   }
 
@@ -190,7 +187,6 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
   /** Cancels, and waits for every child's cleanup. Rejects only with a failure, not with the cancellation. */
   cancelAndJoin(reason?: unknown, options?: CancelOptions): Promise<void> {
     this.cancel(reason, options);
-    this.#core.join();
     return new GroupRun(this.#core, true);
   }
 
@@ -340,7 +336,6 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
     }
     const reached = core.joining;
     core.close();
-    core.join();
     if (!reached || core.live > 0) await new GroupRun(core, true);
   }
 }
@@ -352,47 +347,29 @@ export type ItemBody<I, R> = (
   task: TaskScope,
 ) => Generator<unknown, R> | PromiseLike<R> | R;
 
-/** Waits for a group that is being joined. */
-export class GroupRun extends Operation<void> {
-  readonly #core: GroupCore;
+/** Waits for a group. */
+export class GroupRun extends GroupOperation<void> {
   /** A cancellation of the group is the expected end. */
   readonly #quiet: boolean;
 
   constructor(core: GroupCore, quiet = false) {
-    super();
-    this.#core = core;
+    super(core);
     this.#quiet = quiet;
+    this.begin();
   }
 
-  poll(waker: Waker): Poll<void> {
-    const core = this.#core;
-    if (!core.isSettled) {
-      core.waiters.add(waker);
-      return PENDING;
-    }
-    const verdict = core.verdict();
-    if (verdict !== undefined && !(this.#quiet && verdict.error === core.cancelled)) {
+  protected conclude(): void {
+    const verdict = this.core.verdict();
+    if (verdict !== undefined && !(this.#quiet && verdict.error === this.core.cancelled)) {
       throw verdict.error;
     }
   }
 
   /** A group that belongs to the waiter is told by the waiter's own cancel; others go on. */
   override abandon(waker: Waker): boolean {
-    if (this.#core.parent?.cancelled !== undefined) return false;
-    this.#core.waiters.remove(waker);
+    if (!this.core.isSettled && this.core.parent?.cancelled !== undefined) return false;
+    this.core.waiters.remove(waker);
     return true;
-  }
-
-  override describe(): string {
-    return `group ${this.#core.label} (${this.#core.live} left)`;
-  }
-
-  override get source(): WakeSource {
-    return WAKE_INSIDE;
-  }
-
-  protected override get home(): Host {
-    return this.#core.host;
   }
 }
 

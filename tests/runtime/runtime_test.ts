@@ -226,7 +226,7 @@ test("blockOn throws the very error, takes any body, and joins a handle of its o
     boom,
   );
   assertEquals(runtime.blockOn({ poll: () => 1 }), 1);
-  assertEquals(runtime.blockOn(async () => await Future.ready(5)), 5);
+  assertEquals(runtime.blockOn(() => Future.ready(5)), 5);
   const handle = runtime.spawn(() => 7);
   assertEquals([runtime.blockOn(handle), runtime.blockOn(handle)], [7, 7]);
   assertEquals(runtime.metrics().spawned, 4);
