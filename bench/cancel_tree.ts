@@ -2,8 +2,12 @@
  * How long does it take to cancel a tree: a root, 100 groups in it, 100 parked leaves in each, and
  * each leaf has a cleanup that must run? From the cancel until everything has ended.
  *
+ * `bare throw`: what the language alone needs to throw into as many suspended generators; the least
+ * a cancellation by throw can cost.
+ *
  * @module
  */
+import { setMaxListeners } from "node:events";
 import { Future, type JoinHandle, Runtime, scope } from "@vais/runtime";
 import { type Bench, type Cell, check, hostTurn, time } from "./bench.ts";
 import { effect, effection } from "./peers.ts";
@@ -44,6 +48,43 @@ function ours(root: (runtime: Runtime, counts: Counts) => JoinHandle<unknown>): 
         const outcome = await handle.cancelAndJoin();
         check(outcome.status, "cancelled", "outcome");
         check(runtime.taskCount, 0, "number of tasks left");
+      },
+    };
+  });
+}
+
+/** As little as `yield*` needs. */
+const stuck = {
+  [Symbol.iterator]: () => stuck,
+  next: () => ({ done: false, value: undefined }),
+  throw: (error: unknown) => {
+    throw error;
+  },
+} as IterableIterator<undefined>;
+
+function bareThrow(): Cell {
+  return cell((counts) => {
+    const leaf = function* () {
+      try {
+        counts.parked++;
+        yield* stuck;
+      } finally {
+        counts.cleaned++;
+      }
+    };
+    const leaves = Array.from({ length: GROUPS * LEAVES }, leaf);
+    for (const generator of leaves) generator.next();
+    const reason = new Error("cancelled");
+    return {
+      cancel: () => {
+        for (const generator of leaves) {
+          try {
+            generator.throw(reason);
+          } catch (error) {
+            check(error, reason, "error");
+          }
+        }
+        return Promise.resolve();
       },
     };
   });
@@ -112,6 +153,7 @@ export const bench: Bench = {
       const group = async (parent: AbortSignal) => {
         const own = new AbortController();
         const signal = AbortSignal.any([parent, own.signal]);
+        setMaxListeners(0, signal); // else Node warns, which costs time
         const leaves = [];
         for (let l = 0; l < LEAVES; l++) leaves.push(leaf(signal));
         await Promise.allSettled(leaves);
@@ -128,6 +170,7 @@ export const bench: Bench = {
         },
       };
     }),
+    "bare throw": bareThrow(),
     "effect": async () => {
       const { Effect, Fiber } = await effect();
       return cell((counts) => {
@@ -179,6 +222,7 @@ export const bench: Bench = {
       reference: "AbortSignal.any",
       goal: { ratio: 0.5, of: "native" },
     })),
+    { work: "cancel a tree of 10 101, generator", ours: "generator", reference: "bare throw" },
     { work: "cancel a tree of 10 101, generator", ours: "generator", reference: "effect" },
     { work: "cancel a tree of 10 101, generator", ours: "generator", reference: "effection" },
   ],

@@ -31,7 +31,7 @@ const FULL: Repeat = {
   warmups: 2,
   warmMs: 150,
   rounds: 5,
-  leastRounds: 5,
+  leastRounds: 3,
   roundsMs: 250,
   slowMs: 1_000,
 };

@@ -11,7 +11,8 @@
  *
  * What to look at: each worker is a task in a scope that isolates failures (`cancelOnError: false`);
  * its process lives inside `try … finally`, and the cleanup waits until the process is gone; the
- * health check races the process's end; the logger is a background child: it outlives the workers'
+ * health check races the process's end; all of it is written in generators, whose helpers are called
+ * with `yield*` and can be cancelled at any of them; the logger is a background child: it outlives the workers'
  * goodbyes, and does not keep the scope open.
  *
  * @module
@@ -30,10 +31,10 @@ import {
   main,
   moveOnAfter,
   race,
+  rootReason,
   type Scope,
   scope,
   type TaskScope,
-  withTimeout,
 } from "@vais/runtime";
 
 const HELP =
@@ -74,9 +75,9 @@ class Log {
     this.#lines.push(`${this.seconds.padStart(6)} s  ${who.padEnd(9)} ${line}`);
   }
 
-  async serve(task: TaskScope): Promise<void> {
+  *serve(task: TaskScope): Generator<unknown, void> {
     try {
-      for (;; await task.sleep(50)) this.flush();
+      for (;; yield* task.sleep(50)) this.flush();
     } finally {
       this.flush(); // what was said while we were stopped
     }
@@ -97,10 +98,11 @@ class Worker {
   constructor(readonly kind: Kind, readonly options: Options, readonly log: Log) {}
 
   /** Keeps the worker alive, until cancelled or until it has failed too often in a row. */
-  async supervise(task: TaskScope): Promise<void> {
+  *supervise(task: TaskScope): Generator<unknown, void> {
     for (let failures = 0;;) {
       const begin = performance.now();
-      const why = await this.#runOnce();
+      const why = yield* this.#runOnce(task);
+      this.state = why;
       if (performance.now() - begin > WELL_AFTER_MS) failures = 0;
       if (++failures > this.options.restarts) {
         this.state = `given up: ${why}`;
@@ -109,12 +111,12 @@ class Worker {
       }
       const backoffMs = 50 * 2 ** failures;
       this.log.add(this.kind, `${why}; restart ${failures} in ${backoffMs} ms`);
-      await task.sleep(backoffMs);
+      yield* task.sleep(backoffMs);
     }
   }
 
   /** One process from start to end; answers why it failed. It is gone when this is over. */
-  async #runOnce(): Promise<string> {
+  *#runOnce(task: TaskScope): Generator<unknown, string> {
     const { kind, log } = this;
     const child = fork(fileURLToPath(import.meta.url), [`--worker=${kind}`], {
       stdio: ["ignore", "ignore", "pipe", "ipc"],
@@ -125,13 +127,13 @@ class Worker {
     child.on("message", (message) => message === "job" && this.jobs++);
     createInterface(child.stderr!).on("line", (line) => log.add(kind, `| ${line}`));
     try {
-      return await race([
+      return yield* race([
         (task) => task.wait(ended).map((how) => `process ${child.pid} crashed with ${how}`),
         (task) => watch(task, child),
       ], { name: `${kind} ${child.pid}` });
     } finally {
       // Cleanup may wait: whoever cancelled us goes on only when the process is gone.
-      this.state = await stop(child, ended, this.options.graceMs);
+      this.state = yield* stop(task, child, ended, this.options.graceMs);
       this.ends++;
       if (this.state !== "") log.add(kind, `process ${child.pid} ${this.state}`);
     }
@@ -139,13 +141,14 @@ class Worker {
 }
 
 /** Asks a process for a sign of life again and again; answers when none came in time. */
-async function watch(task: TaskScope, child: ChildProcess): Promise<string> {
+function* watch(task: TaskScope, child: ChildProcess): Generator<unknown, string> {
   const sign = (scope: Scope) => scope.wait(once(child, "message", { signal: scope.signal }));
-  await withTimeout(START_TIMEOUT_MS, sign);
+  const start = yield* moveOnAfter(START_TIMEOUT_MS, sign);
+  if (start.timedOut) return `was not ready in ${START_TIMEOUT_MS} ms`;
   for (;;) {
-    await task.sleep(HEALTH_EVERY_MS);
+    yield* task.sleep(HEALTH_EVERY_MS);
     child.send("ping", () => {}); // when it has just ended, the race is over anyway
-    const { timedOut } = await moveOnAfter(HEALTH_TIMEOUT_MS, sign);
+    const { timedOut } = yield* moveOnAfter(HEALTH_TIMEOUT_MS, sign);
     if (timedOut) return `hung: no sign of life in ${HEALTH_TIMEOUT_MS} ms`;
   }
 }
@@ -157,33 +160,38 @@ function send(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): boolean {
 }
 
 /** Asks a process to end, then makes it. Answers how it went, "" when it had ended before. */
-async function stop(child: ChildProcess, ended: Promise<string>, graceMs: number): Promise<string> {
+function* stop(
+  task: TaskScope,
+  child: ChildProcess,
+  ended: Promise<string>,
+  graceMs: number,
+): Generator<unknown, string> {
   if (!send(child, "SIGTERM")) return "";
   try {
-    const polite = await moveOnAfter(graceMs, (limit) => limit.wait(ended));
+    const polite = yield* moveOnAfter(graceMs, (limit) => limit.wait(ended));
     if (!polite.timedOut) return `stopped with ${polite.value}`;
   } finally {
     send(child, "SIGKILL"); // also after a second Ctrl-C, which lets nobody wait
   }
-  await ended;
+  yield* task.wait(ended);
   return `killed, ${graceMs} ms after SIGTERM`;
 }
 
 function supervise(options: Options): Promise<number> {
-  return main(async (root) => {
+  return main(function* supervisor(root) {
     const log = new Log();
     const workers = KINDS.map((kind) => new Worker(kind, options, log));
     if (!options.quiet) root.spawn((task) => log.serve(task), { name: "log", background: true });
     try {
-      await scope(async (s) => {
+      yield* scope(function* (s) {
         for (const worker of workers) {
           s.spawn((task) => worker.supervise(task), { name: worker.kind });
         }
         try {
-          await s.sleep(options.forMs);
+          yield* s.sleep(options.forMs);
           log.add("", "the time is over: stopping");
         } catch (error) {
-          log.add("", `stopping: ${describeReason((error as Cancelled).reason)}`);
+          log.add("", `stopping: ${describeReason(rootReason((error as Cancelled).reason))}`);
           throw error;
         }
         s.cancelRemaining();
@@ -222,12 +230,12 @@ function work(kind: Kind): Promise<number> {
   process.on("disconnect", orphaned);
   process.on("message", () => process.send!("pong"));
   if (kind === "stubborn") process.on("SIGTERM", () => {});
-  return main(async (s) => {
+  return main(function* worker(s) {
     try {
       if (kind === "broken") return complain("no such database", 78);
       process.send!("ready");
       for (let jobs = 0;; jobs++) {
-        await s.sleep(50);
+        yield* s.sleep(50);
         process.send!("job");
         if (kind === "crashing" && jobs === 10) return complain("out of luck", 3);
         if (kind === "hanging" && jobs === 5) {

@@ -24,7 +24,7 @@ import {
   WAKE_MAYBE,
   type WakeSource,
 } from "./host.ts";
-import { PENDING, type Poll, type Waker } from "./poll.ts";
+import { checkPolled, PENDING, type Poll, type Waker } from "./poll.ts";
 
 /** What a node needs of the future it waits for. */
 export interface AwaitTarget {
@@ -108,13 +108,15 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Settleable
     let value: Poll<unknown>;
     try {
       value = this.target.poll(this);
+      if (typeof value === "object") value = checkPolled(value);
     } catch (error) {
-      this.#end(false, error);
+      if ((this.#phase as number) !== DONE) this.#end(false, error);
       return;
     } finally {
       context.host = outerHost;
       context.task = outerTask;
     }
+    if ((this.#phase as number) === DONE) return; // a cancel came while it was polled
     if (value !== PENDING) this.#end(true, value);
     else if ((this.#phase as number) === POLLING_WOKEN) {
       this.#phase = QUEUED;

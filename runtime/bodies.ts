@@ -7,7 +7,7 @@
 import { typeOf } from "./clock.ts";
 import { Cancelled } from "./errors.ts";
 import { Future } from "./future.ts";
-import { isPromiseLike, type Poll, type Pollable, type Waker } from "./poll.ts";
+import { cancelSafely, isPromiseLike, type Poll, type Pollable, type Waker } from "./poll.ts";
 
 const generatorPrototype = Object.getPrototypeOf(function* () {}).prototype as Generator;
 /** Called on any generator without a look-up: each `function*` object has a map of its own. */
@@ -57,6 +57,6 @@ export function isCancellation(error: unknown): boolean {
 /** Tells a pollable that its waiter gives up; answers whether the wait ended at once. */
 export function abandon(pollable: Pollable<unknown>, waker: Waker, reason: unknown): boolean {
   if (pollable instanceof Future) return pollable.abandon(waker, reason);
-  pollable.cancel?.(reason);
+  cancelSafely(pollable, reason);
   return true;
 }

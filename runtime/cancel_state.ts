@@ -1,9 +1,9 @@
 /**
  * How far a cancellation has come in one task: asked for, delivered, out of patience.
  *
- *   REQUESTED   not seen by the body yet: thrown at its next await
- *   DELIVERED   seen; cleanup may await until the grace is over
- *   HARD        every await throws again; after a few throws with growing pauses, so that a body
+ *   requested   not thrown into the body yet: its next await throws
+ *   delivered   thrown; cleanup may await until the grace is over
+ *   hard        every await throws again; after a few throws with growing pauses, so that a body
  *               which catches everything in a loop costs no CPU, and is reported once
  *
  * @module
@@ -13,10 +13,6 @@ import type { Clock } from "./clock.ts";
 import { Cancelled } from "./errors.ts";
 import type { Host } from "./host.ts";
 import type { TimerEntry } from "./timer_wheel.ts";
-
-const REQUESTED = 0;
-const DELIVERED = 1;
-const HARD = 2;
 
 /** Throws at once after the grace, before pauses begin: enough for any honest unwinding. */
 const PROMPT_THROWS = 8;
@@ -31,6 +27,8 @@ export interface Cancellable {
   takeCancel(cancelled: Cancelled, graceMs: number): void;
   /** Its runtime. */
   readonly host: Host;
+  /** It is in an await that is not ours. */
+  readonly isUnreachable: boolean;
   /** Throws again at whatever it waits for. */
   throwAgain(): void;
   /** It ignored the cancellation `deliveries` times. */
@@ -45,7 +43,14 @@ export class CancelState implements TimerEntry {
   timerPrev: TimerEntry | undefined = undefined;
   timerNext: TimerEntry | undefined = undefined;
   readonly cancelled: Cancelled;
-  #state = REQUESTED;
+  /** The body has seen it: a throw, or its signal aborted. */
+  seen = false;
+  /** What an async body waited for when it was last interrupted, for the report. */
+  waitsFor: string | undefined = undefined;
+  /** It has been thrown at an await. */
+  #delivered = false;
+  /** The grace is over. */
+  #hard = false;
   #graceEndMs: number;
   #deliveries = 0;
   /** Throws and pauses since the grace ended. */
@@ -57,51 +62,49 @@ export class CancelState implements TimerEntry {
     this.#graceEndMs = graceEndMs;
   }
 
-  /** True once the body has seen it. */
-  get delivered(): boolean {
-    return this.#state !== REQUESTED;
-  }
-
   /** True when the task's next await must throw instead of waiting. */
   mustThrow(clock: Clock): boolean {
-    if (this.#state === REQUESTED) return true;
-    if (this.#state === DELIVERED) {
+    if (!this.#delivered) return true;
+    if (!this.#hard) {
       if (clock.now() < this.#graceEndMs) return false;
-      this.#state = HARD;
+      this.#hard = true;
     }
     return this.#hardSteps < PROMPT_THROWS;
   }
 
-  /** Notes that the body sees the cancellation now; answers what to throw. */
+  /** Notes that the cancellation is thrown into the body now; answers what to throw. */
   deliver(): Cancelled {
-    if (this.#state === REQUESTED) this.#state = DELIVERED;
-    else if (this.#state === HARD) this.#step();
+    if (this.#delivered && this.#hard) this.#step();
+    this.seen = this.#delivered = true;
     this.#deliveries++;
     return this.cancelled;
   }
 
   /** A wait of the task threw by itself; a scope's own `Cancelled` counts as delivery. */
   sawThrow(error: unknown): void {
-    if (this.#state === REQUESTED && error instanceof Cancelled) this.deliver();
+    if (!this.#delivered && error instanceof Cancelled) this.deliver();
   }
 
-  /** The task waits again: arms the timer that will throw there. */
+  /**
+   * The task waits again: arms the timer that will throw there. Before the first delivery there is
+   * nothing to arm for, but for an async body in a foreign await, which nothing of ours can reach.
+   */
   parked(task: Cancellable): void {
-    if (this.#state === REQUESTED || this.timerSlot >= 0) return;
-    const { clock, timers } = task.host;
-    const pause = this.#state === DELIVERED
-      ? Math.max(0, this.#graceEndMs - clock.now())
-      : Math.min(2 ** Math.max(0, this.#hardSteps - PROMPT_THROWS), LONGEST_PAUSE);
-    if (pause === Infinity) return;
     this.#task = task;
+    if (this.timerSlot >= 0 || !this.#delivered && !task.isUnreachable) return;
+    const { clock, timers } = task.host;
+    const pause = this.#hard
+      ? Math.min(2 ** Math.max(0, this.#hardSteps - PROMPT_THROWS), LONGEST_PAUSE)
+      : Math.max(0, this.#graceEndMs - clock.now());
+    if (pause === Infinity) return;
     this.whenMs = clock.now() + pause;
     timers.insert(this);
     task.host.kick();
   }
 
   onTimer(): void {
-    if (this.#state === HARD) this.#step();
-    this.#state = HARD;
+    if (this.#hard) this.#step();
+    this.#hard = true;
     this.#task?.throwAgain();
   }
 
@@ -116,7 +119,7 @@ export class CancelState implements TimerEntry {
     if (end >= this.#graceEndMs) return false;
     this.#graceEndMs = end;
     host.timers.cancel(this);
-    return this.#state === DELIVERED;
+    return !this.#hard;
   }
 
   /** Remaining grace in ms, for what is cancelled below. */

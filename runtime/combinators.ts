@@ -7,20 +7,30 @@
  */
 
 import { PENDING, type Poll, type Pollable, type Waker } from "./poll.ts";
-import type { WakeSource } from "./host.ts";
+import type { Host, WakeSource } from "./host.ts";
 
 /** A pollable whose wait can be ended from outside; every `Future` is one. */
 export interface Abandonable<T> extends Pollable<T> {
   /** Who can end the wait. */
   readonly source: WakeSource;
+  /** The runtime it belongs to, where it belongs to one. */
+  readonly home: Host | undefined;
   /** For dumps. */
   describe(): string;
   /** See `Future.abandon`. */
   abandon(waker: Waker, reason: unknown): boolean;
 }
 
-/** The first branches polled rotate, so that no position is favoured. */
-let rotation = 0;
+let races = 0;
+
+/**
+ * Which branch of a race is polled first. Rotates, and skips one after each round, so that no
+ * position is favoured, not even in programs whose races alternate.
+ */
+function firstOf(count: number): number {
+  const race = races++;
+  return (race + Math.floor(race / count)) % count;
+}
 
 class Branch<T> implements Waker {
   queued = true;
@@ -43,6 +53,8 @@ class Branch<T> implements Waker {
 export interface Policy<T, R> {
   /** Name for dumps. */
   readonly name: string;
+  /** The first branch to end decides. */
+  readonly isRace: boolean;
   /** A branch has a value. */
   onValue(index: number, value: T): { readonly result: R } | undefined;
   /** A branch threw; a policy may throw it on. */
@@ -66,16 +78,21 @@ export class Branches<T, R> implements Abandonable<R> {
       new Branch(this as Branches<T, unknown>, i, future)
     );
     this.#left = futures.length;
-    const start = futures.length === 0 ? 0 : rotation++ % futures.length;
+    const start = policy.isRace && futures.length > 1 ? firstOf(futures.length) : 0;
     this.#ready = [...this.#branches.slice(start), ...this.#branches.slice(0, start)];
   }
 
   get source(): WakeSource {
     let source: WakeSource = 0;
     for (const { done, future } of this.#branches) {
-      if (!done && future.source > source) source = future.source;
+      if (!done) source = Math.max(source, future.source) as WakeSource;
     }
     return source;
+  }
+
+  get home(): Host | undefined {
+    for (const { future } of this.#branches) if (future.home !== undefined) return future.home;
+    return undefined;
   }
 
   describe(): string {
@@ -149,6 +166,7 @@ export function allPolicy<T>(count: number, name = "all"): Policy<T, T[]> {
   const values: T[] = new Array(count);
   return {
     name,
+    isRace: false,
     onValue: (index, value) => {
       values[index] = value;
       return undefined;
@@ -165,6 +183,7 @@ export function settledPolicy<T>(count: number): Policy<T, PromiseSettledResult<
   const results: PromiseSettledResult<T>[] = new Array(count);
   return {
     name: "allSettled",
+    isRace: false,
     onValue: (index, value) => {
       results[index] = { status: "fulfilled", value };
       return undefined;
@@ -182,6 +201,7 @@ export function anyPolicy<T>(count: number): Policy<T, T> {
   const errors: unknown[] = new Array(count);
   return {
     name: "any",
+    isRace: true,
     onValue: (_index, value) => ({ result: value }),
     onError: (index, error) => {
       errors[index] = error;
@@ -197,6 +217,7 @@ export function anyPolicy<T>(count: number): Policy<T, T> {
 export function racePolicy<T>(): Policy<T, T> {
   return {
     name: "race",
+    isRace: true,
     onValue: (_index, value) => ({ result: value }),
     onError: (_index, error) => {
       throw error;
@@ -209,6 +230,7 @@ export function racePolicy<T>(): Policy<T, T> {
 export function selectPolicy<T>(): Policy<T, { index: number; value: T }> {
   return {
     name: "select",
+    isRace: true,
     onValue: (index, value) => ({ result: { index, value } }),
     onError: (_index, error) => {
       throw error;
@@ -240,6 +262,10 @@ export class Chain<T, R> implements Abandonable<R> {
 
   get source(): WakeSource {
     return (this.#second ?? this.#first)?.source ?? 0;
+  }
+
+  get home(): Host | undefined {
+    return (this.#second ?? this.#first)?.home;
   }
 
   describe(): string {

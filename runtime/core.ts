@@ -254,7 +254,7 @@ export class Core implements Host, Opener<Owner>, Driven {
   }
 
   checkNotPolling(action: string): void {
-    if (!this.#polling) return;
+    if (!this.#polling && context.task?.host !== this) return;
     const inside = context.task === undefined ? "" : ` inside its task ${context.task.name}`;
     throw new TypeError(
       `Cannot ${action} ${this.name}: it is polling${inside} (yield* or await instead)`,
@@ -389,11 +389,10 @@ class RootOwner implements Owner {
     this.#children.add(task);
   }
 
-  childFinished(task: Task<unknown>, observed: boolean): void {
+  childFinished(task: Task<unknown>): void {
     this.#children.remove(task);
-    if (task.status === TASK_FAILED && !observed) {
-      this.#core.unobserved(failureOf(task), task);
-    }
+    // Whoever joins it takes this back when the failure is really delivered.
+    if (task.status === TASK_FAILED) this.#core.unobserved(failureOf(task), task);
   }
 
   cancelFromParent(): void {}

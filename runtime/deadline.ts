@@ -36,7 +36,7 @@ export class Timer implements TimerEntry, Abandonable<void> {
   }
 
   /** The runtime whose wheel it uses; decided at the first poll when not given. */
-  get host(): Host | undefined {
+  get home(): Host | undefined {
     return this.#host;
   }
 
@@ -86,6 +86,10 @@ export class Deadline<T> implements Abandonable<T> {
 
   get source(): WakeSource {
     return this.#inner.source;
+  }
+
+  get home(): Host | undefined {
+    return this.#inner.home;
   }
 
   describe(): string {

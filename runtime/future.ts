@@ -31,6 +31,7 @@ import {
   type WakeSource,
 } from "./host.ts";
 import {
+  cancelSafely,
   isPollable,
   isPromiseLike,
   PENDING,
@@ -63,8 +64,6 @@ class FutureIterator<T> implements Iterator<Future<T>, T, unknown> {
     return { done: true, value };
   }
 }
-
-let hostOf: (future: Future<unknown>) => Host;
 
 /**
  * A value that does not exist yet.
@@ -169,7 +168,7 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
    *
    * @internal
    */
-  protected get home(): Host | undefined {
+  get home(): Host | undefined {
     return undefined;
   }
 
@@ -187,7 +186,7 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
    *
    * @internal
    */
-  protected get waiter(): Waiter | undefined {
+  get waiter(): Waiter | undefined {
     return context.task;
   }
 
@@ -196,7 +195,7 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
    * was only told, and must still end by itself: a scope first waits for its children.
    */
   abandon(_waker: Waker, reason: unknown): boolean {
-    this.cancel(reason);
+    cancelSafely(this, reason);
     return true;
   }
 
@@ -262,15 +261,6 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
   get [Symbol.toStringTag](): string {
     return "Future";
   }
-
-  /** The runtime that an await of host code drives. */
-  static #hostOf(future: Future<unknown>): Host {
-    return future.home ?? currentHost();
-  }
-
-  static {
-    hostOf = Future.#hostOf;
-  }
 }
 
 type OnValue = ((value: unknown) => unknown) | null | undefined;
@@ -278,7 +268,7 @@ type OnError = ((error: unknown) => unknown) | null | undefined;
 
 /** `then` for host code; `this` is the future. */
 function thenOnHost(this: Future<unknown>, onValue: OnValue, onError: OnError): Promise<unknown> {
-  return new AwaitNode(hostOf(this), undefined, this, onValue, onError).start();
+  return new AwaitNode(this.home ?? currentHost(), undefined, this, onValue, onError).start();
 }
 
 /** `then` for the body of a task. */
@@ -358,38 +348,25 @@ class Never extends Future<never> {
   }
 }
 
-/** Refuses the promise that a hand-written poll answered. */
-export function checkPolled<T>(value: Poll<T>): Poll<T> {
-  if (
-    typeof value === "object" && value !== null && !(value instanceof Future) &&
-    isPromiseLike(value)
-  ) {
-    // Its rejection would be unhandled, on top of the error told here.
-    Promise.resolve(value).catch(() => {});
-    throw new TypeError(
-      "Cannot poll: poll() answered a promise (answer a value or PENDING; for promises spawn an async function, or use Future.from(promise))",
-    );
-  }
-  return value;
-}
-
 /** A pollable as a future. */
 export class FromPollable<T> extends Future<T> {
   readonly #inner: Pollable<T>;
+  #waker: Waker | undefined;
   constructor(inner: Pollable<T>) {
     super();
     this.#inner = inner;
   }
   poll(waker: Waker): Poll<T> {
-    return checkPolled(this.#inner.poll(waker));
+    this.#waker = waker;
+    return this.#inner.poll(waker);
   }
   override cancel(reason: unknown): void {
-    this.#inner.cancel?.(reason);
+    if (this.#waker !== undefined) this.abandon(this.#waker, reason);
   }
   override abandon(waker: Waker, reason: unknown): boolean {
     const inner = this.#inner as Partial<Abandonable<T>>;
     if (typeof inner.abandon === "function") return inner.abandon(waker, reason);
-    this.cancel(reason);
+    cancelSafely(this.#inner, reason);
     return true;
   }
   override describe(): string {
@@ -399,6 +376,10 @@ export class FromPollable<T> extends Future<T> {
   }
   override get source(): WakeSource {
     return (this.#inner as Partial<Abandonable<T>>).source ?? WAKE_MAYBE;
+  }
+  /** @internal */
+  override get home(): Host | undefined {
+    return (this.#inner as Partial<Abandonable<T>>).home;
   }
   /** @internal */
   override get isPlain(): boolean {

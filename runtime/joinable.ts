@@ -10,12 +10,13 @@ import { context, type Host, type Waiter, WAKE_INSIDE, type WakeSource } from ".
 import { JoinHandle } from "./join_handle.ts";
 import { type Outcome, TASK_COMPLETED, TASK_FAILED } from "./outcome.ts";
 import { PENDING, type Poll, type Pollable, type Waker } from "./poll.ts";
+import { addWaker, removeWaker, wakeAll, wakersIn, type WakerSlot } from "./wakers.ts";
 
 /** The half of a task that has nothing to do with running it. */
 export abstract class Joinable<T> extends JoinHandle<T> {
   abstract readonly host: Host;
   #result: unknown = undefined;
-  #joiners: Waker | Waker[] | undefined = undefined;
+  #joiners: WakerSlot = undefined;
 
   /** The value, error or `Cancelled` of a finished task; set once, by the task. */
   get result(): unknown {
@@ -27,19 +28,15 @@ export abstract class Joinable<T> extends JoinHandle<T> {
   }
 
   /** Those parked on this task. */
-  *joiners(): Generator<Waker> {
-    if (Array.isArray(this.#joiners)) yield* this.#joiners;
-    else if (this.#joiners !== undefined) yield this.#joiners;
+  joiners(): Iterable<Waker> {
+    return wakersIn(this.#joiners);
   }
 
-  /** Wakes those who wait; answers whether there were any. */
-  protected wakeJoiners(): boolean {
+  /** Wakes those who wait. */
+  protected wakeJoiners(): void {
     const joiners = this.#joiners;
-    if (joiners === undefined) return false;
     this.#joiners = undefined;
-    if (!Array.isArray(joiners)) joiners.wake();
-    else for (let i = 0; i < joiners.length; i++) joiners[i]!.wake();
-    return true;
+    wakeAll(joiners);
   }
 
   outcome(): Outcome<T> | undefined {
@@ -69,25 +66,13 @@ export abstract class Joinable<T> extends JoinHandle<T> {
   }
 
   addJoiner(waker: Waker): void {
-    const joiners = this.#joiners;
-    if (joiners === undefined) this.#joiners = waker;
-    else if (Array.isArray(joiners)) joiners.includes(waker) || joiners.push(waker);
-    else if (joiners !== waker) this.#joiners = [joiners, waker];
+    this.#joiners = addWaker(this.#joiners, waker);
   }
 
-  removeJoiner(waker: Waker): void {
-    const joiners = this.#joiners;
-    if (joiners === waker) this.#joiners = undefined;
-    else if (Array.isArray(joiners)) {
-      const at = joiners.indexOf(waker);
-      if (at >= 0) joiners.splice(at, 1);
-      if (joiners.length === 0) this.#joiners = undefined;
-    }
-  }
-
-  /** Abandoning a join leaves the task alone. */
+  /** Abandoning a join leaves the task alone; an end that is there already is still to be told. */
   override abandon(waker: Waker): boolean {
-    this.removeJoiner(waker);
+    if (this.isFinished) return false;
+    this.#joiners = removeWaker(this.#joiners, waker);
     return true;
   }
 
@@ -104,7 +89,8 @@ export abstract class Joinable<T> extends JoinHandle<T> {
     return WAKE_INSIDE;
   }
 
-  protected override get home(): Host {
+  /** @internal */
+  override get home(): Host {
     return this.host;
   }
 
@@ -138,7 +124,8 @@ class Settled<T> extends Future<Outcome<T>> {
   override get source(): WakeSource {
     return WAKE_INSIDE;
   }
-  protected override get home(): Host {
+  /** @internal */
+  override get home(): Host {
     return this.#task.host;
   }
 }
@@ -150,10 +137,12 @@ export class Bound<T> extends FromPollable<T> {
     super(inner);
     this.#task = task;
   }
-  protected override get waiter(): Waiter | undefined {
+  /** @internal */
+  override get waiter(): Waiter | undefined {
     return context.task ?? (this.#task.isFinished ? undefined : this.#task);
   }
-  protected override get home(): Host {
+  /** @internal */
+  override get home(): Host {
     return this.#task.host;
   }
 }

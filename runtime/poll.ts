@@ -68,3 +68,25 @@ export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return (typeof value === "object" || typeof value === "function") &&
     value !== null && typeof (value as { then?: unknown }).then === "function";
 }
+
+/** Refuses the promise that a hand-written poll answered; other values pass through. */
+export function checkPolled<T>(value: Poll<T>): Poll<T> {
+  if (typeof value !== "object" || value === null || isPollable(value) || !isPromiseLike(value)) {
+    return value;
+  }
+  // Its rejection would be unhandled, on top of the error told here.
+  value.then(undefined, () => {});
+  throw new TypeError(
+    "Cannot poll: poll() answered a promise (answer a value or PENDING; for promises spawn an async function, or use Future.from(promise))",
+  );
+}
+
+/** Calls a pollable's `cancel`, which must not throw; one that does is reported, and has cancelled. */
+export function cancelSafely(pollable: Pollable<unknown>, reason: unknown): void {
+  try {
+    pollable.cancel?.(reason);
+  } catch (error) {
+    // deno-lint-ignore no-console
+    console.error("@vais/runtime: the cancel() of a pollable threw:", error);
+  }
+}

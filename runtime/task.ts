@@ -27,7 +27,7 @@ import { type Cancellable, CancelState, requestCancel } from "./cancel_state.ts"
 import { checkDuration } from "./clock.ts";
 import { Timer } from "./deadline.ts";
 import { Cancelled, describeReason } from "./errors.ts";
-import { checkPolled, FromPollable, Future, YIELD } from "./future.ts";
+import { FromPollable, Future, YIELD } from "./future.ts";
 import {
   type AttachedWait,
   context,
@@ -53,7 +53,14 @@ import {
   type TaskStatus,
 } from "./outcome.ts";
 import { type Owned, ownersOf } from "./owned.ts";
-import { isPollable, isPromiseLike, PENDING, type Poll, type Pollable } from "./poll.ts";
+import {
+  checkPolled,
+  isPollable,
+  isPromiseLike,
+  PENDING,
+  type Poll,
+  type Pollable,
+} from "./poll.ts";
 import type { RuntimeApi, TaskScope } from "./task_body.ts";
 
 const NEW = 0;
@@ -83,8 +90,8 @@ export interface Owner extends Owned<Owner> {
   readonly graceMs: number;
   /** The task that opened it, if one did. */
   readonly parent: Task<unknown> | undefined;
-  /** A child ended; `observed` tells whether somebody was waiting for it. */
-  childFinished(task: Task<unknown>, observed: boolean): void;
+  /** A child ended. */
+  childFinished(task: Task<unknown>): void;
   /** The parent was cancelled, or ended. */
   cancelFromParent(cause: Cancelled, graceMs: number): void;
   /** True when its parent can do nothing but wait for this child. */
@@ -182,7 +189,12 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
 
   /** True when the body has seen its cancellation. */
   get sawCancel(): boolean {
-    return this.#cancel !== undefined && this.#cancel.delivered;
+    return this.#cancel !== undefined && this.#cancel.seen;
+  }
+
+  /** True while an async body is in an await that is not ours. */
+  get isUnreachable(): boolean {
+    return this.#kind === ASYNC && this.#firstWait === undefined;
   }
 
   /** What the task waits for, for dumps. */
@@ -272,10 +284,15 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     this.#body = undefined;
     this.#park(undefined, WAKE_OUTSIDE);
     if (this.#firstWait !== undefined) this.host.waits[WAKE_OUTSIDE]!--;
-    promise.then(
-      (value) => this.#phase >= CLOSING ? undefined : this.#endWithValue(value),
-      (error) => this.#phase >= CLOSING ? undefined : this.#endWithError(error),
-    );
+    if (this.#cancel !== undefined) this.#interruptWaits(); // it cancelled itself
+    try {
+      promise.then(
+        (value) => this.#phase >= CLOSING ? undefined : this.#endWithValue(value),
+        (error) => this.#phase >= CLOSING ? undefined : this.#endWithError(error),
+      );
+    } catch (error) {
+      if (this.#phase < CLOSING) this.#endWithError(error);
+    }
   }
 
   #runPoll(): void {
@@ -313,13 +330,14 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
           input = undefined;
         } else {
           try {
-            input = waiting.poll(this);
+            input = checkPolled(waiting.poll(this));
           } catch (error) {
             input = error;
             failed = true;
             cancel?.sawThrow(error);
           }
           if (input === PENDING && !failed) {
+            if (this.#cancel !== cancel) continue; // cancelled by what was polled
             return this.#park(waiting, waiting instanceof Future ? waiting.source : 1);
           }
         }
@@ -385,7 +403,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
 
   #endWithValue(value: T): void {
     const cancel = this.#cancel;
-    if (cancel === undefined || !cancel.delivered) return this.#close(TASK_COMPLETED, value);
+    if (cancel === undefined || !cancel.seen) return this.#close(TASK_COMPLETED, value);
     this.host.watch?.tell("onSwallowedCancel", this, cancel.cancelled.reason);
     this.#close(TASK_CANCELLED, cancel.cancelled);
   }
@@ -424,9 +442,9 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   #complete(): void {
     this.#phase = DONE;
     this.host.exited(this);
-    const observed = this.wakeJoiners();
+    this.wakeJoiners();
     if (this.onEnd !== undefined) this.onEnd(this);
-    this.owner.childFinished(this, observed);
+    this.owner.childFinished(this);
   }
 
   /** An owner this task opened has no live children any more. */
@@ -459,12 +477,13 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     const cancel = this.#cancel = new CancelState(cancelled, this.host.clock.now() + graceMs);
     this.#cancelOwned(cancelled, graceMs);
     if (this.#extra?.controller !== undefined) {
-      cancel.deliver();
+      cancel.seen = true;
       this.#extra.controller.abort(cancelled);
       if ((this.#phase as number) >= CLOSING) return;
     }
     if (this.#phase === RUNNING || this.#phase === RUNNING_WOKEN) return;
     if (this.#phase === NEW || this.#phase === SPAWNED) {
+      if (this.#body instanceof Future) this.#body.abandon(this, cancelled);
       return this.#close(TASK_CANCELLED, cancelled);
     }
     if (this.#kind === ASYNC) this.#interruptWaits();
@@ -499,6 +518,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   }
 
   #interruptWaits(): void {
+    this.#cancel!.waitsFor = describeWait(this.#firstWait?.target);
     let wait = this.#firstWait;
     while (wait !== undefined) {
       const next: AttachedWait | undefined = wait.nextWait;
@@ -532,7 +552,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
       task: this,
       reason: this.#cancel!.cancelled.reason,
       deliveries,
-      waitsFor: describeWait(this.awaiting) ?? "a promise",
+      waitsFor: this.#cancel!.waitsFor ?? describeWait(this.awaiting) ?? "a promise",
       spawnSite: this.spawnSite,
     };
     if (this.host.watch?.tell("onRefusal", report)) return;
@@ -583,8 +603,10 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     const extra = this.#extra ??= { controller: undefined, spawnSite: "" };
     if (extra.controller === undefined) {
       extra.controller = new AbortController();
-      const cancelled = this.#cancel?.deliver();
-      if (cancelled !== undefined) extra.controller.abort(cancelled);
+      if (this.#cancel !== undefined) {
+        this.#cancel.seen = true;
+        extra.controller.abort(this.#cancel.cancelled);
+      }
     }
     return extra.controller.signal;
   }

@@ -11,16 +11,9 @@ import type { Host } from "./host.ts";
 
 /** A future of nothing, ready some ms after its first poll. */
 export class Sleep extends FromPollable<void> {
-  readonly #host: Host | undefined;
-
   /** Bound to a runtime, or to the one that polls it first. */
   constructor(ms: number, host: Host | undefined) {
     super(new Timer(checkDuration(ms, "sleep", "ms"), host));
-    this.#host = host;
-  }
-
-  protected override get home(): Host | undefined {
-    return this.#host;
   }
 }
 

@@ -58,9 +58,10 @@ export class TimerWheel {
   /** No entry is due before this tick; may be too early after a cancel, never too late. */
   #nextTick = Infinity;
 
-  /** A wheel whose tick 0 is `startMs`. */
+  /** A wheel whose tick 0 is `startMs`, rounded down. */
   constructor(startMs: number) {
-    this.#startMs = startMs;
+    // Whole, so that adding a tick to it is exact, and a deadline told is a deadline due.
+    this.#startMs = Math.floor(startMs);
   }
 
   /** Entries filed. */

@@ -115,7 +115,8 @@ class NextCompletion extends Future<Step> {
     return WAKE_INSIDE;
   }
 
-  protected override get home(): Host {
+  /** @internal */
+  override get home(): Host {
     return this.#host;
   }
 }

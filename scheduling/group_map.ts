@@ -140,6 +140,7 @@ class MapOperation<I, R> extends Operation<R[]> {
 
   /** The children belong to the group, and go on; no more items are taken. */
   override abandon(waker: Waker, reason: unknown): boolean {
+    if (this.#isDone) return false;
     this.#waiters.remove(waker);
     this.#stop({ error: reason });
     for (const task of [...this.#live]) task.cancel(reason);
@@ -154,7 +155,8 @@ class MapOperation<I, R> extends Operation<R[]> {
     return WAKE_INSIDE;
   }
 
-  protected override get home(): Host {
+  /** @internal */
+  override get home(): Host {
     return this.#core.host;
   }
 }

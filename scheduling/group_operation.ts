@@ -79,7 +79,7 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
   /** A group ends by itself, after its children: it is only told. */
   override abandon(_waker: Waker, reason: unknown): boolean {
     const { core } = this;
-    if (core.isSettled) return true;
+    if (core.isSettled) return false; // how it ended is still to be told
     // A cancelled parent has told its groups already.
     if (core.parent?.cancelled === undefined) {
       core.cancel(toCancelled(reason, core.label), core.graceMs);
@@ -97,7 +97,8 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
     return WAKE_INSIDE;
   }
 
-  protected override get home(): Host {
+  /** @internal */
+  override get home(): Host {
     return this.core.host;
   }
 }

@@ -6,6 +6,7 @@
 
 import { Future } from "../runtime/future.ts";
 import type { Waker } from "../runtime/poll.ts";
+import { addWaker, removeWaker, wakeAll, type WakerSlot } from "../runtime/wakers.ts";
 
 /**
  * What `scope()` and its kin answer: a `Promise` that has already begun, usable with `yield*` too.
@@ -37,25 +38,22 @@ export abstract class Operation<T> extends Future<T> {
 
 /** Those who wait for one thing. */
 export class Waiters {
-  #wakers: Waker[] | undefined;
+  #slot: WakerSlot = undefined;
 
   /** Adds a waker once. */
   add(waker: Waker): void {
-    const wakers = this.#wakers ??= [];
-    if (!wakers.includes(waker)) wakers.push(waker);
+    this.#slot = addWaker(this.#slot, waker);
   }
 
   /** Removes a waker. */
   remove(waker: Waker): void {
-    const at = this.#wakers?.indexOf(waker) ?? -1;
-    if (at >= 0) this.#wakers!.splice(at, 1);
+    this.#slot = removeWaker(this.#slot, waker);
   }
 
   /** Wakes all, in order of arrival. */
   wakeAll(): void {
-    const wakers = this.#wakers;
-    if (wakers === undefined) return;
-    this.#wakers = undefined;
-    for (let i = 0; i < wakers.length; i++) wakers[i]!.wake();
+    const slot = this.#slot;
+    this.#slot = undefined;
+    wakeAll(slot);
   }
 }

@@ -346,7 +346,8 @@ class Delay extends Future<void> implements TimerEntry {
     return WAKE_INSIDE;
   }
 
-  protected override get home(): Host {
+  /** @internal */
+  override get home(): Host {
     return this.#host;
   }
 }

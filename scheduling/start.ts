@@ -45,8 +45,9 @@ export class StartOperation<V, T> extends Operation<{ value: V; handle: JoinHand
 
   /** Nobody waits any more for a child that is not ready: it is cancelled. */
   override abandon(waker: Waker, reason: unknown): boolean {
+    if (this.#ready !== undefined || this.#task.isFinished) return false;
     this.#waiters.remove(waker);
-    if (this.#ready === undefined) this.#task.cancel(reason);
+    this.#task.cancel(reason);
     return true;
   }
 
@@ -58,7 +59,8 @@ export class StartOperation<V, T> extends Operation<{ value: V; handle: JoinHand
     return WAKE_INSIDE;
   }
 
-  protected override get home(): Host {
+  /** @internal */
+  override get home(): Host {
     return this.#task.host;
   }
 }

@@ -367,7 +367,7 @@ export class GroupRun extends GroupOperation<void> {
 
   /** A group that belongs to the waiter is told by the waiter's own cancel; others go on. */
   override abandon(waker: Waker): boolean {
-    if (!this.core.isSettled && this.core.parent?.cancelled !== undefined) return false;
+    if (this.core.isSettled || this.core.parent?.cancelled !== undefined) return false;
     this.core.waiters.remove(waker);
     return true;
   }

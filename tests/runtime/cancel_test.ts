@@ -213,7 +213,7 @@ test("an error thrown in cleanup fails the task with that very error", () => {
   handle.cancel();
   runtime.runUntilStalled();
   assertEquals([handle.status, handle.outcome()], [TASK_FAILED, { status: "error", error: boom }]);
-  void handle.settled();
+  void handle.settled().then();
 });
 
 test("a body that catches its cancel and returns is cancelled all the same, and told as swallowed", () => {
@@ -286,7 +286,7 @@ test("cancel never throws and never runs or loses anything, even if a cancel hoo
   runtime.runUntilStalled();
   assertEquals(thrown.map(String), []);
   assert([polled, awaiting, after].every((h) => h.isFinished));
-  for (const handle of [polled, awaiting]) void handle.settled();
+  for (const handle of [polled, awaiting]) void handle.settled().then();
 });
 
 test("a cancel hook that throws while its task is queued does not stop the runtime", () => {

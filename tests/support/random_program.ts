@@ -129,6 +129,9 @@ export interface Features {
 
 const MS = [0, 1, 2, 3, 5, 8, 20] as const;
 
+/** A sleep that nothing but a cancel ends within the time of a program. */
+export const LONG_MS = 1_000_000;
+
 /** Programs with these features; about a dozen steps each. */
 export function programs(features: Features): fc.Arbitrary<Program> {
   const { async, loose, raw } = features;
@@ -179,16 +182,19 @@ export function programs(features: Features): fc.Arbitrary<Program> {
       "function",
       "future",
     );
-  const { body } = fc.letrec<{ step: Step; steps: readonly Step[]; few: readonly Step[]; body: Body }>(
+  const { body } = fc.letrec<
+    { step: Step; steps: readonly Step[]; few: readonly Step[]; body: Body }
+  >(
     (tie) => {
       const some = fc.array(tie("step"), { maxLength: 5, size: "max" });
       const few = fc.array(tie("step"), { maxLength: 2, size: "max" });
       const inner = tie("body");
       const leaves: fc.WeightedArbitrary<Step>[] = [
         { weight: 8, arbitrary: fc.record({ do: fc.constant("sleep"), ms }) },
+        { weight: 1, arbitrary: fc.constant<Step>({ do: "sleep", ms: LONG_MS }) },
         { weight: 3, arbitrary: fc.constant<Step>({ do: "yield" }) },
         {
-          weight: 5,
+          weight: 3,
           arbitrary: fc.record({
             do: fc.constant("throw"),
             what: fc.constantFrom("error", "error", "frozen", "primitive", "rangeError"),
@@ -335,19 +341,24 @@ export function programs(features: Features): fc.Arbitrary<Program> {
       };
     },
   );
-  return fc.record({
+  return fc.noBias(fc.record({
     seed: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 1_000_000 })),
     options,
     body: body as fc.Arbitrary<Body>,
     outside: fc.array(
       fc.record({
         ms: fc.constantFrom(...MS),
-        what: fc.constantFrom<Outside["what"][]>("cancelRoot", "abort", "cancelTask", "cancelGroup"),
+        what: fc.constantFrom<Outside["what"][]>(
+          "cancelRoot",
+          "abort",
+          "cancelTask",
+          "cancelGroup",
+        ),
         which,
       }),
       { maxLength: 2 },
     ),
-  });
+  }));
 }
 
 /** A program as text that can be read. */
@@ -398,7 +409,10 @@ export function render(program: Program): string {
       case "join":
         return line(depth, `${s.how} task ${s.which}`);
       case "cancel":
-        return line(depth, `cancel task ${s.which}${s.graceMs === undefined ? "" : ` grace ${s.graceMs}`}`);
+        return line(
+          depth,
+          `cancel task ${s.which}${s.graceMs === undefined ? "" : ` grace ${s.graceMs}`}`,
+        );
       case "end":
         return line(depth, `${s.how} the group${s.up > 0 ? ` up ${s.up}` : ""}`);
       case "tune":
