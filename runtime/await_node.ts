@@ -15,11 +15,8 @@ import {
   type AttachedWait,
   context,
   type Deadlocked,
-  endResumes,
   type Host,
-  resumeAs,
   type Runnable,
-  type Settleable,
   type Waiter,
   WAKE_MAYBE,
   type WakeSource,
@@ -30,8 +27,6 @@ import { checkPolled, PENDING, type Poll, type Waker } from "./poll.ts";
 export interface AwaitTarget {
   /** Whether only the runtime itself can end this wait. */
   readonly source: WakeSource;
-  /** True when polling it runs no foreign code. */
-  readonly isPlain: boolean;
   /** For dumps. */
   describe(): string;
   /** See `Pollable`. */
@@ -48,8 +43,10 @@ const POLLING = 2;
 const POLLING_WOKEN = 3;
 const DONE = 4;
 
+const resolved: Promise<void> = Promise.resolve();
+
 /** Waits for one future on behalf of a promise. */
-export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Settleable, Promise<unknown> {
+export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Promise<unknown> {
   prevWait: AttachedWait | undefined = undefined;
   nextWait: AttachedWait | undefined = undefined;
   readonly target: AwaitTarget;
@@ -64,6 +61,9 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Settleable
   #promise: Promise<unknown> | undefined = undefined;
   #resolve: ((value: unknown) => void) | undefined = undefined;
   #value: unknown = undefined;
+  /** `then` has returned: until then no callback may be called. */
+  #started = false;
+  #settled = false;
 
   constructor(
     host: Host,
@@ -83,10 +83,14 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Settleable
   start(): this {
     const task = this.#task;
     if (task === undefined) this.#host.hold(this);
-    else if (task.attach(this)) return this;
+    else if (task.attach(this)) {
+      this.#started = true;
+      return this;
+    }
     this.#phase = QUEUED;
     if (this.#host.takeBudget()) this.runOnce();
     else this.#host.enqueue(this);
+    this.#started = true;
     return this;
   }
 
@@ -100,7 +104,6 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Settleable
 
   runOnce(): void {
     if (this.#phase !== QUEUED) return;
-    if (!this.target.isPlain) endResumes();
     const { host: outerHost, task: outerTask } = context;
     context.host = this.#host;
     context.task = this.#task;
@@ -156,10 +159,11 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Settleable
     const task = this.#task;
     if (task === undefined) this.#host.release(this);
     else task.detach(this);
-    resumeAs(task, this, ok, value);
+    if (this.#started) this.#settle(ok, value);
+    else resolved.then(() => this.#settle(ok, value));
   }
 
-  settle(ok: boolean, value: unknown): void {
+  #settle(ok: boolean, value: unknown): void {
     const callback = ok ? this.#onValue : this.#onError;
     if (typeof callback === "function") {
       try {
@@ -171,6 +175,7 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Settleable
         ok = false;
       }
     }
+    this.#settled = true;
     if (ok) {
       this.#value = value;
       this.#resolve?.(value);
@@ -181,7 +186,7 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Settleable
   // ---- as the promise that `then` answers -------------------------------------------------------
 
   #look(): Promise<unknown> {
-    return this.#promise ??= this.#phase === DONE
+    return this.#promise ??= this.#settled
       ? Promise.resolve(this.#value)
       : new Promise((resolve) => this.#resolve = resolve);
   }

@@ -9,6 +9,13 @@ import { Cancelled } from "./errors.ts";
 import { Future } from "./future.ts";
 import { cancelSafely, isPromiseLike, type Poll, type Pollable, type Waker } from "./poll.ts";
 
+const generatorFunctionPrototype = Object.getPrototypeOf(function* () {});
+
+/** True for a native `function*`. */
+export function isGeneratorFunction(body: object): boolean {
+  return Object.getPrototypeOf(body) === generatorFunctionPrototype;
+}
+
 const generatorPrototype = Object.getPrototypeOf(function* () {}).prototype as Generator;
 /** Called on any generator without a look-up: each `function*` object has a map of its own. */
 export const generatorNext = generatorPrototype.next;

@@ -15,8 +15,8 @@ import { Cancelled, ClosedError, TooManyTasksError } from "./errors.ts";
 import type { Failure } from "./failures.ts";
 import {
   context,
+  currentTask,
   type Deadlocked,
-  endResumes,
   type Host,
   type Runnable,
   type Waiter,
@@ -200,7 +200,6 @@ export class Core implements Host, Opener<Owner>, Driven {
   turn(sliceEndMs: number): number {
     const outerHost = context.host;
     const outerTask = context.task;
-    const outerBatch = context.inBatch;
     context.host = this;
     this.#polling = true;
     this.#turns++;
@@ -211,11 +210,8 @@ export class Core implements Host, Opener<Owner>, Driven {
         const now = clock.now();
         if (timers.mayBeDue(now)) timers.advance(now);
       }
-      context.inBatch = true;
       this.queue.runBatch(sliceEndMs);
     } finally {
-      endResumes();
-      context.inBatch = outerBatch;
       this.#polling = false;
       context.host = outerHost;
       context.task = outerTask;
@@ -245,20 +241,28 @@ export class Core implements Host, Opener<Owner>, Driven {
   }
 
   run(): Promise<void> {
-    if (context.task?.host === this) {
+    const inside = this.#runningTask();
+    if (inside !== undefined) {
       throw new TypeError(
-        `Cannot run ${this.name}: called inside its task ${context.task.name} (join handles instead)`,
+        `Cannot run ${this.name}: called inside its task ${inside.name} (join handles instead)`,
       );
     }
     return this.#driver.run();
   }
 
   checkNotPolling(action: string): void {
-    if (!this.#polling && context.task?.host !== this) return;
-    const inside = context.task === undefined ? "" : ` inside its task ${context.task.name}`;
+    const task = this.#runningTask();
+    if (!this.#polling && task === undefined) return;
+    const inside = task === undefined ? "" : ` inside its task ${task.name}`;
     throw new TypeError(
       `Cannot ${action} ${this.name}: it is polling${inside} (yield* or await instead)`,
     );
+  }
+
+  /** The current task, when it is one of ours. */
+  #runningTask(): Waiter | undefined {
+    const task = currentTask();
+    return task?.host === this ? task : undefined;
   }
 
   runUntilStalled(): void {
@@ -317,8 +321,9 @@ export class Core implements Host, Opener<Owner>, Driven {
   #closing = false;
 
   close(): Promise<void> {
-    if (context.task?.host === this) {
-      throw new TypeError(`Cannot close ${this.name}: called inside its task ${context.task.name}`);
+    const inside = this.#runningTask();
+    if (inside !== undefined) {
+      throw new TypeError(`Cannot close ${this.name}: called inside its task ${inside.name}`);
     }
     return this.#closed ??= this.#close();
   }

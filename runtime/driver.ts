@@ -7,6 +7,7 @@
  * @module
  */
 
+import { callAsNobody } from "./async_context.ts";
 import { DeadlockError } from "./errors.ts";
 import { addFailure, type Failure, rememberFailures } from "./failures.ts";
 import { type Deadlocked, WAKE_MAYBE, WAKE_OUTSIDE } from "./host.ts";
@@ -68,7 +69,8 @@ export class Driver {
     if (waiter !== undefined) this.#waiters.add(waiter);
     if (this.#isDriving) return;
     this.#isDriving = true;
-    queueMicrotask(() => this.#drive());
+    // The loop belongs to no task, whoever starts it.
+    callAsNobody(() => queueMicrotask(() => this.#drive()));
   }
 
   /** Ends a `hold`. */

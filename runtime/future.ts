@@ -21,8 +21,8 @@ import {
   settledPolicy,
 } from "./combinators.ts";
 import {
-  context,
   currentHost,
+  currentTask,
   type Host,
   type Waiter,
   WAKE_INSIDE,
@@ -39,7 +39,7 @@ import {
   type Pollable,
   type Waker,
 } from "./poll.ts";
-import { Deadline, Timer } from "./deadline.ts";
+import { Deadline } from "./deadline.ts";
 
 /** What `yield*` steps through: the future once, then the value it was sent. */
 class FutureIterator<T> implements Iterator<Future<T>, T, unknown> {
@@ -173,21 +173,12 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
   }
 
   /**
-   * True when polling it runs no code but this package's own.
-   *
-   * @internal
-   */
-  get isPlain(): boolean {
-    return false;
-  }
-
-  /**
    * The task whose body awaits this future now; read at the await itself.
    *
    * @internal
    */
   get waiter(): Waiter | undefined {
-    return context.task;
+    return currentTask();
   }
 
   /**
@@ -381,10 +372,6 @@ export class FromPollable<T> extends Future<T> {
   override get home(): Host | undefined {
     return (this.#inner as Partial<Abandonable<T>>).home;
   }
-  /** @internal */
-  override get isPlain(): boolean {
-    return this.#inner instanceof Timer;
-  }
 }
 
 /** A promise as a future. */
@@ -473,11 +460,6 @@ class YieldNow extends Future<void> {
 
   override describe(): string {
     return "yieldNow";
-  }
-
-  /** @internal */
-  override get isPlain(): boolean {
-    return true;
   }
 
   override get source(): WakeSource {

@@ -6,7 +6,7 @@
 
 import { combine, type Future, toFutures } from "./future.ts";
 import { allPolicy, selectPolicy } from "./combinators.ts";
-import { context } from "./host.ts";
+import { context, currentTask } from "./host.ts";
 import type { JoinHandle } from "./join_handle.ts";
 import type { Poll, Pollable, Waker } from "./poll.ts";
 import { coreOf, Runtime } from "./runtime.ts";
@@ -54,7 +54,7 @@ export function spawn<T>(body: TaskBody<T>, options?: SpawnOptions): JoinHandle<
 /** Starts a poll-style task over a state: the Vais form. */
 export function spawn<S, T>(state: S, poll: (state: S, waker: Waker) => Poll<T>): JoinHandle<T>;
 export function spawn(body: unknown, second?: unknown): JoinHandle<unknown> {
-  const owner = (context.task?.host.api as Runtime | undefined) ?? getRuntime();
+  const owner = (currentTask()?.host.api as Runtime | undefined) ?? getRuntime();
   return owner.spawn(body as TaskBody<unknown>, second as SpawnOptions);
 }
 

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { storedOwner } from "./async_context.ts";
 import type { Clock } from "./clock.ts";
 import type { Watch } from "./observer.ts";
 import type { TaskInfo } from "./outcome.ts";
@@ -98,80 +99,27 @@ export interface AttachedWait extends Waker {
   orphan(): void;
 }
 
-/**
- * Who is running. `task` is set while a task is polled, and in the microtask in which one of our
- * futures resumes an async body, so that what the body calls next knows its task.
- */
+/** Who is polled now: set while a runtime polls, never across a turn of the microtask queue. */
 export const context: {
   task: Waiter | undefined;
   host: Host | undefined;
-  /** A runtime polls what was runnable; it ends with `endResumes`. */
-  inBatch: boolean;
   /** Makes the default runtime; set by globals.ts. */
   defaultHost: (() => Host) | undefined;
-} = { task: undefined, host: undefined, inBatch: false, defaultHost: undefined };
+} = { task: undefined, host: undefined, defaultHost: undefined };
 
-/** The runtime that polls now, else the default one. */
+/** The task that runs now: the one that is polled, else the one whose async body goes on. */
+export function currentTask(): Waiter | undefined {
+  if (context.task !== undefined) return context.task;
+  if (context.host !== undefined) return undefined; // a runtime polls, but no task
+  const owner = storedOwner() as Waiter | undefined;
+  return owner === undefined || owner.isFinished ? undefined : owner;
+}
+
+/** The runtime that polls now, else that of the current task, else the default one. */
 export function currentHost(): Host {
-  const host = context.host ?? context.task?.host ?? context.defaultHost?.();
+  const host = context.host ?? currentTask()?.host ?? context.defaultHost?.();
   if (host === undefined) {
     throw new Error("Cannot wait: no runtime (import @vais/runtime, or wait inside a task)");
   }
   return host;
-}
-
-const settled: Promise<void> = Promise.resolve();
-const entering: (Waiter | undefined)[] = [];
-let nextEnter = 0;
-
-function enter(): void {
-  const task = entering[nextEnter];
-  entering[nextEnter++] = undefined;
-  if (nextEnter === entering.length) entering.length = nextEnter = 0;
-  context.task = task;
-}
-
-function leave(): void {
-  context.task = undefined;
-}
-
-/** What a resumed await is to its promise. */
-export interface Settleable {
-  /** Settles the promise; queues its continuation at once. */
-  settle(ok: boolean, value: unknown): void;
-}
-
-/** The last job queued by a resume is a body's; nobody has queued `leave` behind it yet. */
-let leavePending = false;
-
-/**
- * Settles the promise an async body awaits, so that its continuation runs with `task` current.
- *
- * Jobs are queued back to back: name the task, the continuation, forget the task. The queue is
- * first in first out, so nothing comes between them. Resumes that follow each other within a batch
- * share the last job: {@linkcode endResumes} must be called before other code can queue jobs.
- */
-export function resumeAs(
-  task: Waiter | undefined,
-  node: Settleable,
-  ok: boolean,
-  value: unknown,
-): void {
-  if (task === undefined) {
-    endResumes();
-    node.settle(ok, value);
-    return;
-  }
-  entering.push(task);
-  settled.then(enter);
-  node.settle(ok, value);
-  leavePending = true;
-  if (!context.inBatch) endResumes();
-}
-
-/** Queues the job that forgets the current task, if one is due. */
-export function endResumes(): void {
-  if (!leavePending) return;
-  leavePending = false;
-  settled.then(leave);
 }

@@ -6,7 +6,7 @@
 
 import type { Cancelled } from "./errors.ts";
 import { FromPollable, Future } from "./future.ts";
-import { context, type Host, type Waiter, WAKE_INSIDE, type WakeSource } from "./host.ts";
+import { currentTask, type Host, type Waiter, WAKE_INSIDE, type WakeSource } from "./host.ts";
 import { JoinHandle } from "./join_handle.ts";
 import { type Outcome, TASK_COMPLETED, TASK_FAILED } from "./outcome.ts";
 import { PENDING, type Poll, type Pollable, type Waker } from "./poll.ts";
@@ -80,11 +80,6 @@ export abstract class Joinable<T> extends JoinHandle<T> {
     return `join ${this.name}`;
   }
 
-  /** @internal */
-  override get isPlain(): boolean {
-    return true;
-  }
-
   override get source(): WakeSource {
     return WAKE_INSIDE;
   }
@@ -139,7 +134,7 @@ export class Bound<T> extends FromPollable<T> {
   }
   /** @internal */
   override get waiter(): Waiter | undefined {
-    return context.task ?? (this.#task.isFinished ? undefined : this.#task);
+    return currentTask() ?? (this.#task.isFinished ? undefined : this.#task);
   }
   /** @internal */
   override get home(): Host {

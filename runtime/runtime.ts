@@ -12,7 +12,7 @@ import { typeOf } from "./clock.ts";
 import { Core, type RuntimeOptions } from "./core.ts";
 import type { TaskDump } from "./dump.ts";
 import type { Future } from "./future.ts";
-import { context } from "./host.ts";
+import { currentTask } from "./host.ts";
 import type { JoinHandle } from "./join_handle.ts";
 import type { RuntimeMetrics } from "./observer.ts";
 import type { Poll, Waker } from "./poll.ts";
@@ -159,7 +159,7 @@ export class Runtime implements RuntimeApi, AsyncDisposable {
 
   /** The task that is polled now, if one is. */
   get currentTask(): JoinHandle<unknown> | undefined {
-    const task = context.task;
+    const task = currentTask();
     return task !== undefined && task.host === this.#core ? task as Task<unknown> : undefined;
   }
 

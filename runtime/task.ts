@@ -13,6 +13,7 @@
  * @module
  */
 
+import { callAs } from "./async_context.ts";
 import {
   abandon,
   asGenerator,
@@ -20,6 +21,7 @@ import {
   generatorNext,
   generatorThrow,
   isCancellation,
+  isGeneratorFunction,
   notAFuture,
   type PollFn,
 } from "./bodies.ts";
@@ -31,7 +33,6 @@ import { FromPollable, Future, YIELD } from "./future.ts";
 import {
   type AttachedWait,
   context,
-  endResumes,
   type Host,
   type Runnable,
   type Waiter,
@@ -230,7 +231,6 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
       return;
     }
     this.#phase = RUNNING;
-    endResumes();
     context.task = this;
     const { watch } = this.host;
     if (watch !== undefined) watch.tell("onPoll", this);
@@ -250,7 +250,8 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   #call(body: (task: TaskScope) => unknown): void {
     let made: unknown;
     try {
-      made = body(this);
+      // A generator function only makes its generator; any other function may go on as async.
+      made = isGeneratorFunction(body) ? body(this) : callAs(this, () => body(this));
     } catch (error) {
       return this.#endWithError(error);
     }

@@ -13,13 +13,13 @@ import { checkDuration, checkInteger, checkTimeout, typeOf } from "../runtime/cl
 import { Cancelled, TimeoutError } from "../runtime/errors.ts";
 import { addFailure, type Failure, rememberFailures } from "../runtime/failures.ts";
 import { getRuntime } from "../runtime/globals.ts";
-import { context } from "../runtime/host.ts";
+import { currentTask as runningTask } from "../runtime/host.ts";
 import { TASK_CANCELLED, TASK_COMPLETED, TASK_FAILED } from "../runtime/outcome.ts";
 import { type Core, DEFAULT_GRACE_MS, failureOf } from "../runtime/core.ts";
 import { coreOf } from "../runtime/runtime.ts";
 import { requestCancel } from "../runtime/cancel_state.ts";
 import { linkOwner, unlinkOwner } from "../runtime/owned.ts";
-import { type Owner, Task } from "../runtime/task.ts";
+import type { Owner, Task } from "../runtime/task.ts";
 import type { RuntimeApi } from "../runtime/task_body.ts";
 import { GroupClosedError, TaskGroupError } from "./group_errors.ts";
 import { GroupDeadline } from "./group_deadline.ts";
@@ -144,7 +144,7 @@ export class GroupCore implements Owner {
       ? DEFAULT_GRACE_MS
       : checkDuration(options.graceMs, action, "graceMs", true);
     const timeoutMs = checkTimeout(options.timeoutMs, action);
-    const current = context.task as Task<unknown> | undefined;
+    const current = currentTask();
     this.host = options.runtime !== undefined
       ? coreOf(options.runtime, action)
       : (current?.host as Core | undefined) ?? coreOf(getRuntime(), action);
@@ -492,5 +492,5 @@ export class GroupCore implements Owner {
 
 /** Which task a group or scope is opened in. */
 export function currentTask(): Task<unknown> | undefined {
-  return context.task instanceof Task ? context.task : undefined;
+  return runningTask() as Task<unknown> | undefined;
 }

@@ -84,14 +84,14 @@ test("async bodies in random programs know their own task behind each of our awa
             await hostDelay(0);
           }
         })();
-        await within(Promise.all(handles), `the end of ${JSON.stringify(list)}`, 3_000);
+        await within(Promise.all(handles), `the end of ${JSON.stringify(list)}`, 1_000);
         if (current() !== undefined) wrong.push("host code behind an awaited handle");
         over = true;
         await host;
         assertEquals(wrong, []);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 60, endOnFailure: true },
   );
 });
 
@@ -154,13 +154,13 @@ test("a cancel is delivered to the body that is meant, in random programs", asyn
         const victim = handles[seed % handles.length]!;
         victim.cancel();
         for (const handle of handles) {
-          const outcome = await within(Promise.resolve(handle.settled()), "its end", 5_000);
+          const outcome = await within(Promise.resolve(handle.settled()), "its end", 1_000);
           if (handle !== victim) assertEquals(outcome, { status: "ok", value: "ok" });
         }
         await runtime.run();
         assertEquals([runtime.taskCount, runtime.metrics().timers], [0, 0]);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 60, endOnFailure: true },
   );
 });

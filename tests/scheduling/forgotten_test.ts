@@ -20,7 +20,7 @@ async function reportsAfter(
     await use(group, runtime);
   };
   await drop();
-  for (let i = 0; i < 10 && unobserved.length === 0; i++) {
+  for (let i = 0; i < 4 && unobserved.length === 0; i++) {
     await collect(gc, 2);
     runtime.runUntilStalled();
   }

@@ -11,16 +11,24 @@ import {
   Cancelled,
   failuresOf,
   Future,
+  type JoinOptions,
   joinWith,
   type Outcome,
   quorum,
   race,
   rootReason,
+  type TaskBody,
   TimeoutError,
 } from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
 import { after, caught, dirty, failing, logged } from "../support/groups.ts";
 import { test } from "../support/test.ts";
+
+/** The joins that take nothing but bodies, under one type. */
+const JOINS = [all, allSettled, race, any] as ((
+  bodies: TaskBody<unknown>[],
+  options: JoinOptions,
+) => PromiseLike<unknown>)[];
 
 test("all answers the values in the order of the bodies, each with its own type", async () => {
   const runtime = new SimulatedRuntime();
@@ -268,8 +276,8 @@ test("joinWith onTimeout makes a partial result when the time is over, after the
 
 test("joins without onTimeout throw TimeoutError when the time is over; 0 polls each body once", async () => {
   const runtime = new SimulatedRuntime();
-  for (const join of [all, allSettled, race, any] as const) {
-    const error = await caught(join([after(50, 0)] as never, { runtime, timeoutMs: 10 }));
+  for (const join of JOINS) {
+    const error = await caught(join([after(50, 0)], { runtime, timeoutMs: 10 }));
     assertInstanceOf(error, TimeoutError, join.name);
     assertEquals(error.timeoutMs, 10);
   }
@@ -299,9 +307,9 @@ test("joinWith cancelled from outside rejects Cancelled, not with a partial resu
 test("joins with a signal that is aborted already reject with Cancelled, and run no body", async () => {
   let ran = false;
   const signal = AbortSignal.abort("no");
-  for (const join of [all, allSettled, race, any] as const) {
+  for (const join of JOINS) {
     const runtime = new SimulatedRuntime();
-    const error = await caught(() => join([() => (ran = true)] as never, { runtime, signal }));
+    const error = await caught(() => join([() => (ran = true)], { runtime, signal }));
     assertInstanceOf(error, Cancelled, join.name);
     assertEquals(error.reason, { kind: "signal", reason: "no" });
   }

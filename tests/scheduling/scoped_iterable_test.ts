@@ -4,12 +4,27 @@
  * @module
  */
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { Future, scopedIterable, type ScopedIterator } from "@vais/runtime";
+import {
+  effectiveDeadline,
+  Future,
+  scopedIterable,
+  type ScopedIterator,
+  withTimeout,
+} from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
 import { after, caught, failing, logged } from "../support/groups.ts";
 import { test } from "../support/test.ts";
 
 const runtimeOf = () => new SimulatedRuntime();
+
+/** A test whose body is an async task of a simulated runtime. */
+function taskTest(name: string, body: (runtime: SimulatedRuntime) => Promise<void>): void {
+  test(name, async () => {
+    const runtime = runtimeOf();
+    await runtime.spawn(() => body(runtime));
+    assertEquals([runtime.taskCount, runtime.metrics().timers], [0, 0]);
+  });
+}
 
 /** Counts up, one value a ms; logs when its cleanup of 5 ms is done. */
 function ticks(runtime: SimulatedRuntime, log: string[]) {
@@ -31,16 +46,29 @@ function iteratorOf<T>(iterable: AsyncIterable<T>): ScopedIterator<T> {
   return iterable[Symbol.asyncIterator]() as ScopedIterator<T>;
 }
 
-test("scopedIterable: break cancels the producer and waits for its cleanup", async () => {
+test("scopedIterable iterated by host code drives the runtime of its options", async () => {
   const runtime = runtimeOf();
   const log: string[] = [];
   const seen: number[] = [];
   for await (const n of ticks(runtime, log)) {
     seen.push(n);
-    if (n === 3) break;
+    if (n === 2) break;
   }
-  assertEquals([seen, log, runtime.taskCount], [[1, 2, 3], ["begun", "cleaned up"], 0]);
+  assertEquals([seen, log, runtime.taskCount], [[1, 2], ["begun", "cleaned up"], 0]);
 });
+
+taskTest(
+  "scopedIterable: break cancels the producer and waits for its cleanup",
+  async (runtime) => {
+    const log: string[] = [];
+    const seen: number[] = [];
+    for await (const n of ticks(runtime, log)) {
+      seen.push(n);
+      if (n === 3) break;
+    }
+    assertEquals([seen, log], [[1, 2, 3], ["begun", "cleaned up"]]);
+  },
+);
 
 test("scopedIterable: return() settles a pending next() as done, with a producer that is stuck", async () => {
   for (const kind of ["generator", "async"] as const) {
@@ -73,94 +101,104 @@ test("scopedIterable: return() settles a pending next() as done, with a producer
   }
 });
 
-test("scopedIterable: return() twice, before the start, after the end, and dispose are all harmless", async () => {
-  const runtime = runtimeOf();
-  const log: string[] = [];
-  const done = { done: true, value: undefined };
-  const unstarted = iteratorOf(ticks(runtime, log));
-  assertEquals([await unstarted.return(), await unstarted.return()], [done, done]);
-  assertEquals([await unstarted.next(), log], [done, []]);
-  const iterator = iteratorOf(ticks(runtime, log));
-  await iterator.next();
-  assertEquals(await Promise.all([iterator.return(), iterator.return()]), [done, done]);
-  await iterator[Symbol.asyncDispose]();
-  assertEquals(log, ["begun", "cleaned up"]);
-  {
-    await using disposed = iteratorOf(ticks(runtime, log));
-    await disposed.next();
-  }
-  assertEquals([log.length, runtime.taskCount], [4, 0]);
-});
-
-test("scopedIterable ends when the producer returns and its children have ended", async () => {
-  const runtime = runtimeOf();
-  const seen: string[] = [];
-  const iterable = scopedIterable<string>((emit, s) => {
-    for (const [name, ms] of [["b", 20], ["a", 10]] as const) {
-      s.spawn(function* (task) {
-        yield* task.sleep(ms);
-        yield* emit(name);
-      });
+taskTest(
+  "scopedIterable: return() twice, before the start, after the end, and dispose are all harmless",
+  async (runtime) => {
+    const log: string[] = [];
+    const done = { done: true, value: undefined } as const;
+    const unstarted = iteratorOf(ticks(runtime, log));
+    assertEquals([await unstarted.return(), await unstarted.return()], [done, done]);
+    assertEquals([await unstarted.next(), log], [done, []]);
+    const iterator = iteratorOf(ticks(runtime, log));
+    await iterator.next();
+    assertEquals(await Promise.all([iterator.return(), iterator.return()]), [done, done]);
+    await iterator[Symbol.asyncDispose]();
+    assertEquals(log, ["begun", "cleaned up"]);
+    {
+      await using disposed = iteratorOf(ticks(runtime, log));
+      await disposed.next();
     }
-  }, { runtime });
-  for await (const name of iterable) seen.push(name);
-  assertEquals([seen, runtime.clock.now()], [["a", "b"], 20]);
-});
+    assertEquals(log.length, 4);
+  },
+);
+
+taskTest(
+  "scopedIterable ends when the producer returns and its children have ended",
+  async (runtime) => {
+    const seen: string[] = [];
+    const iterable = scopedIterable<string>((emit, s) => {
+      for (const [name, ms] of [["b", 20], ["a", 10]] as const) {
+        s.spawn(function* (task) {
+          yield* task.sleep(ms);
+          yield* emit(name);
+        });
+      }
+    }, { runtime });
+    for await (const name of iterable) seen.push(name);
+    assertEquals([seen, runtime.clock.now()], [["a", "b"], 20]);
+  },
+);
 
 test("scopedIterable: what the producer or a child throws is thrown by next(), once, after the cleanup", async () => {
   for (const who of ["producer", "child"] as const) {
     const runtime = runtimeOf();
     const log: string[] = [];
     const error = new Error(who);
-    const iterator = iteratorOf(scopedIterable<number>(function* (emit, s) {
-      s.spawn(logged(log, "child", 1_000, 5));
-      yield* emit(1);
-      if (who === "child") s.spawn(failing(1, error));
-      else throw error;
-      yield* s.sleep(1_000);
-    }, { runtime }));
-    assertEquals(await iterator.next(), { done: false, value: 1 });
-    assertStrictEquals(await caught(iterator.next()), error);
-    assertEquals(log, ["child cancelled"]);
-    assertEquals(await iterator.next(), { done: true, value: undefined });
+    await runtime.spawn(async () => {
+      const iterator = iteratorOf(scopedIterable<number>(function* (emit, s) {
+        s.spawn(logged(log, "child", 1_000, 5));
+        yield* emit(1);
+        if (who === "child") s.spawn(failing(1, error));
+        else throw error;
+        yield* s.sleep(1_000);
+      }, { runtime }));
+      assertEquals(await iterator.next(), { done: false, value: 1 });
+      assertStrictEquals(await caught(iterator.next()), error);
+      assertEquals(log, ["child cancelled"]);
+      assertEquals(await iterator.next(), { done: true, value: undefined });
+    });
   }
 });
 
-test("scopedIterable: a cleanup that fails after break is thrown by the loop", async () => {
-  const runtime = runtimeOf();
-  const iterable = scopedIterable<number>(function* (emit) {
-    try {
-      yield* emit(1);
-      yield* Future.never();
-    } finally {
-      // deno-lint-ignore no-unsafe-finally -- failing in the cleanup is what is tested
-      throw new Error("cleanup");
-    }
-  }, { runtime });
-  await assertRejects(
-    async () => {
-      for await (const _ of iterable) break;
-    },
-    Error,
-    "cleanup",
-  );
-});
+taskTest(
+  "scopedIterable: a cleanup that fails after break is thrown by the loop",
+  async (runtime) => {
+    const iterable = scopedIterable<number>(function* (emit) {
+      try {
+        yield* emit(1);
+        yield* Future.never();
+      } finally {
+        // deno-lint-ignore no-unsafe-finally -- failing in the cleanup is what is tested
+        throw new Error("cleanup");
+      }
+    }, { runtime });
+    await assertRejects(
+      async () => {
+        for await (const _ of iterable) break;
+      },
+      Error,
+      "cleanup",
+    );
+  },
+);
 
-test("scopedIterable: a cleanup that fails with an AbortError of its own is thrown too", async () => {
-  const runtime = runtimeOf();
-  const own = new DOMException("the platform's", "AbortError");
-  const iterable = scopedIterable<number>(async (emit, s) => {
-    s.spawn(function* (task) {
-      yield* task.sleep(1);
-      throw own;
-    });
-    await emit(1);
-    await s.sleep(1_000);
-  }, { runtime });
-  const iterator = iteratorOf(iterable);
-  await iterator.next();
-  assertStrictEquals(await caught(iterator.next()), own);
-});
+taskTest(
+  "scopedIterable: a cleanup that fails with an AbortError of its own is thrown too",
+  async (runtime) => {
+    const own = new DOMException("the platform's", "AbortError");
+    const iterable = scopedIterable<number>(async (emit, s) => {
+      s.spawn(function* (task) {
+        yield* task.sleep(1);
+        throw own;
+      });
+      await emit(1);
+      await s.sleep(1_000);
+    }, { runtime });
+    const iterator = iteratorOf(iterable);
+    await iterator.next();
+    assertStrictEquals(await caught(iterator.next()), own);
+  },
+);
 
 test("scopedIterable: emit waits until its value is taken: the producer is at most one value ahead", async () => {
   const runtime = runtimeOf();
@@ -176,8 +214,7 @@ test("scopedIterable: emit waits until its value is taken: the producer is at mo
   await iterator.return();
 });
 
-test("scopedIterable: each iteration runs the producer anew", async () => {
-  const runtime = runtimeOf();
+taskTest("scopedIterable: each iteration runs the producer anew", async (runtime) => {
   const log: string[] = [];
   const iterable = ticks(runtime, log);
   for (let i = 0; i < 2; i++) {
@@ -236,3 +273,15 @@ test("scopedIterable: several next() at once get the values in order", async () 
   assertEquals(steps.map((step) => step.value), [1, 2, 3]);
   assertEquals((await iterator.next()).done, true);
 });
+
+taskTest(
+  "scopedIterable left with break in an async body: the body's task is still known after the loop",
+  async (runtime) => {
+    const iterable = ticks(runtime, []);
+    const deadline = await withTimeout(100, async () => {
+      for await (const _ of iterable) break;
+      return effectiveDeadline();
+    });
+    assertEquals(deadline, 100);
+  },
+);

@@ -254,7 +254,7 @@ class Run {
     groups: readonly Seen[],
     extra: {
       readonly before?: (place: Place) => Steps;
-      readonly onThrow?: (error: unknown) => void;
+      readonly onThrow?: (error: unknown, state: BodyState) => void;
       readonly counted?: boolean;
       readonly asScope?: Node;
     } = {},
@@ -295,7 +295,7 @@ class Run {
         return node.label;
       } catch (error) {
         run.#check(error);
-        onThrow?.(error);
+        onThrow?.(error, state);
         throw error;
       } finally {
         leave();
@@ -444,7 +444,7 @@ class Run {
     let tell: ((value: string) => void) | undefined;
     // deno-lint-ignore no-this-alias -- generators have no arrow form
     const self = this;
-    const { node, run } = this.#body(step.body, parent, place.groups, {
+    const { node, run } = this.#body(whole(step.body), parent, place.groups, {
       counted: true,
       *before(inner) {
         yield* self.#steps(step.before, inner);
@@ -670,10 +670,12 @@ class Run {
   *#joiner(step: Step & { do: "joiner" }, place: Place): Steps {
     const { kind } = step;
     const node = this.#newNode(kind, place);
-    const told: unknown[] = [];
+    // What these policies are told of is data, until they have decided and cancel the rest.
+    const onThrow = (error: unknown, state: BodyState) => {
+      if (kind !== "all" && kind !== "race" && !state.delivered) this.#consume(error);
+    };
     const bodies = step.bodies.map((body) =>
-      this.#body(body, node, place.groups, { counted: true, onThrow: (e) => told.push(e) })
-        .run as TaskBody<unknown>
+      this.#body(whole(body), node, place.groups, { counted: true, onThrow }).run as TaskBody<unknown>
     );
     const { cancelOnError: _, failures: __, ...options } = this.#options(step.options, node);
     let operation: Future<unknown>;
@@ -693,8 +695,7 @@ class Run {
       case "quorum":
         operation = quorum(Math.min(2, bodies.length), bodies, options);
     }
-    // What the dropped ones were told of is told to nobody.
-    if (step.use === "drop" && (kind === "all" || kind === "race")) return;
+    if (step.use === "drop") return;
     let value: unknown;
     try {
       value = yield operation;
@@ -703,11 +704,9 @@ class Run {
     }
     if (kind === "allSettled") {
       for (const outcome of value as { status: string; error?: unknown }[]) {
-        if (outcome?.status === "error") this.#consume(outcome.error);
+        if (outcome.status === "error") this.#consume(outcome.error);
       }
     }
-    // A value was good enough: these policies wait failures out, and say so.
-    if (kind === "any" || kind === "quorum") { for (const error of told) this.#consume(error); }
   }
 
   *#map(step: Step & { do: "map" }, place: Place): Steps {
@@ -893,6 +892,11 @@ class CountedSignal {
   abort(): void {
     this.#controller.abort("outside");
   }
+}
+
+/** A body whose end we see: a plain function hands its last wait over. */
+function whole({ kind, steps }: Body): Body {
+  return { kind: kind === "function" ? "generator" : kind, steps };
 }
 
 /** The steps of a plain function: those whose wait, if they have one, can be the body. */
