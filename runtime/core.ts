@@ -111,7 +111,7 @@ export class Core implements Host, Opener<Owner>, Driven {
 
   spawn<T>(owner: Owner, body: unknown, second: unknown): Task<T> {
     let poll: PollFn | undefined;
-    let name: string | undefined;
+    let name: string | { readonly name: string } | undefined;
     if (typeof second === "function") poll = second as PollFn;
     else {
       if (typeof body !== "function" && !isPollable(body) && !isPromiseLike(body)) {
@@ -122,8 +122,7 @@ export class Core implements Host, Opener<Owner>, Driven {
         );
       }
       if (second !== undefined) name = checkName(second, "spawn");
-      if (name === undefined && typeof body === "function") name = body.name;
-      if (name === "") name = undefined;
+      if (name === undefined && typeof body === "function") name = body;
     }
     if (this.#closing && owner === this.root) {
       throw new ClosedError(`Cannot spawn: ${this.name} is closed`);
@@ -284,7 +283,9 @@ export class Core implements Host, Opener<Owner>, Driven {
             : " while blockOn() holds the thread: host promises and callbacks cannot progress inside it (use run() or await)",
         );
         if (!own) {
-          task.cancel({ kind: "requested", by: "blockOn", note: "deadlock" }, { graceMs: 0 });
+          task.cancel({ kind: "requested", by: "blockOn", note: "deadlock" }, {
+            graceMs: Infinity,
+          });
           while (this.turn(Infinity) === 0);
         }
         throw error;

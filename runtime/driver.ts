@@ -18,7 +18,7 @@ import type { TimerWheel } from "./timer_wheel.ts";
 import type { Clock } from "./clock.ts";
 
 /** How long turns go on before the host's event loop gets one, in ms of real time. */
-const SLICE_MS = 2;
+const SLICE_MS = 1;
 /** Rounds of the microtask queue that async bodies get before the runtime parks. */
 const MICROTASK_ROUNDS = 3;
 

@@ -53,10 +53,10 @@ export abstract class JoinHandle<T> extends Future<T> {
   abstract override cancel(reason?: unknown, options?: CancelOptions): void;
 
   /** Cancels, and answers how the task ended, after its cleanup. */
-  abstract cancelAndJoin(reason?: unknown, options?: CancelOptions): Promise<Outcome<T>>;
+  abstract cancelAndJoin(reason?: unknown, options?: CancelOptions): Future<Outcome<T>>;
 
   /** How the task ends; never throws. The Result style of joining. */
-  abstract settled(): Promise<Outcome<T>>;
+  abstract settled(): Future<Outcome<T>>;
 
   /** How the task ended, or `undefined` while it has not. */
   abstract outcome(): Outcome<T> | undefined;

@@ -51,7 +51,7 @@ export abstract class Joinable<T> extends JoinHandle<T> {
     }
   }
 
-  settled(): Promise<Outcome<T>> {
+  settled(): Future<Outcome<T>> {
     return new Settled(this);
   }
 

@@ -105,12 +105,23 @@ export interface Owner extends Owned<Owner> {
 interface Extra {
   controller: AbortController | undefined;
   spawnSite: string;
+  onEnd: (() => void) | undefined;
+}
+
+/** What a parked generator awaits once it is to be resumed by a throw. */
+class Thrown implements Pollable<never> {
+  constructor(readonly error: unknown) {}
+
+  poll(): never {
+    throw this.error;
+  }
 }
 
 /** The one implementation of {@linkcode JoinHandle}; also what a body gets as its `TaskScope`. */
 export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope, Cancellable {
   readonly #id: number;
-  readonly #givenName: string | undefined;
+  /** The given name, or the function that has one. */
+  readonly #name: string | { readonly name: string } | undefined;
   readonly host: Host;
   readonly owner: Owner;
   /** Owned by the owner: its list of children. */
@@ -128,8 +139,6 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   #counted = -1;
   #firstWait: AttachedWait | undefined = undefined;
   #cancel: CancelState | undefined = undefined;
-  /** Called once when the task has ended, before its owner is told. Must not throw. */
-  onEnd: ((task: Task<unknown>) => void) | undefined = undefined;
   #extra: Extra | undefined = undefined;
   awaitHook: unknown = undefined;
 
@@ -139,7 +148,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     owner: Owner,
     body: unknown,
     poll: PollFn | undefined,
-    name: string | undefined,
+    name: string | { readonly name: string } | undefined,
   ) {
     super();
     this.#id = id;
@@ -147,7 +156,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     this.owner = owner;
     this.#body = body;
     this.#pollFn = poll;
-    this.#givenName = name;
+    this.#name = name;
     if (poll !== undefined) this.#kind = STATE_POLL;
     else if (typeof body === "function") this.#kind = FUNCTION;
     else if (isPollable(body)) this.#kind = POLLABLE;
@@ -163,7 +172,8 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   }
 
   get name(): string {
-    return this.#givenName ?? `task ${this.#id}`;
+    const name = this.#name;
+    return (typeof name === "string" ? name : name?.name) || `task ${this.#id}`;
   }
 
   get status(): TaskStatus {
@@ -236,15 +246,19 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     if (watch !== undefined) watch.tell("onPoll", this);
     switch (this.#kind) {
       case GENERATOR:
-        return this.#runGenerator(this.#body as Generator<unknown, T>);
+        this.#runGenerator(this.#body as Generator<unknown, T>);
+        break;
       case STATE_POLL:
       case POLLABLE:
-        return this.#runPoll();
+        this.#runPoll();
+        break;
       case FUNCTION:
-        return this.#call(this.#body as (task: TaskScope) => unknown);
+        this.#call(this.#body as (task: TaskScope) => unknown);
+        break;
       case PROMISE:
-        return this.#follow(this.#body as PromiseLike<T>);
+        this.#follow(this.#body as PromiseLike<T>);
     }
+    context.task = undefined;
   }
 
   #call(body: (task: TaskScope) => unknown): void {
@@ -329,6 +343,9 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
           failed = true;
         } else if (waiting === YIELD) {
           input = undefined;
+        } else if (waiting instanceof Thrown) {
+          input = waiting.error;
+          failed = true;
         } else {
           try {
             input = checkPolled(waiting.poll(this));
@@ -444,7 +461,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     this.#phase = DONE;
     this.host.exited(this);
     this.wakeJoiners();
-    if (this.onEnd !== undefined) this.onEnd(this);
+    this.#extra?.onEnd?.();
     this.owner.childFinished(this);
   }
 
@@ -463,7 +480,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     requestCancel(this, new Cancelled(reason), graceMs);
   }
 
-  cancelAndJoin(reason?: unknown, options?: CancelOptions): Promise<Outcome<T>> {
+  cancelAndJoin(reason?: unknown, options?: CancelOptions): Future<Outcome<T>> {
     this.cancel(reason, options);
     return this.settled();
   }
@@ -510,11 +527,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   }
 
   #resumeThrowing(error: unknown): void {
-    this.#awaiting = {
-      poll: () => {
-        throw error;
-      },
-    };
+    this.#awaiting = new Thrown(error);
     this.wake();
   }
 
@@ -601,7 +614,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   // ---- as TaskScope ---------------------------------------------------------------------------
 
   get signal(): AbortSignal {
-    const extra = this.#extra ??= { controller: undefined, spawnSite: "" };
+    const extra = this.#extras();
     if (extra.controller === undefined) {
       extra.controller = new AbortController();
       if (this.#cancel !== undefined) {
@@ -618,8 +631,16 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   }
 
   set spawnSite(site: string) {
-    if (this.#extra === undefined) this.#extra = { controller: undefined, spawnSite: site };
-    else this.#extra.spawnSite = site;
+    this.#extras().spawnSite = site;
+  }
+
+  /** Called once when the task has ended, before its owner is told. Must not throw. */
+  set onEnd(onEnd: () => void) {
+    this.#extras().onEnd = onEnd;
+  }
+
+  #extras(): Extra {
+    return this.#extra ??= { controller: undefined, spawnSite: "", onEnd: undefined };
   }
 
   get runtime(): RuntimeApi {

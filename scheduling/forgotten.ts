@@ -4,25 +4,41 @@
  * @module
  */
 
-import { reportToConsole } from "../runtime/observer.ts";
+import { reportToConsole, type Watch } from "../runtime/observer.ts";
 import type { GroupCore } from "./group_core.ts";
 
-let registry: FinalizationRegistry<{ core: GroupCore; site: string }> | undefined;
+/** What the report needs; nothing that keeps the group or its tasks alive. */
+interface Forgotten {
+  readonly label: string;
+  readonly watch: Watch | undefined;
+  readonly site: string;
+}
+
+let registry: FinalizationRegistry<Forgotten> | undefined;
 
 /** Reports the group if its face is collected before somebody waited for it. */
 export function watchForgotten(group: object, core: GroupCore): void {
-  registry ??= new FinalizationRegistry(({ core, site }) => {
-    if (core.joining) return;
-    const message = `TaskGroup ${core.label} was dropped without run() or await using` +
-      (site === "" ? "" : `; first used at ${site}`);
-    if (!core.host.watch?.tell("onUnobserved", new Error(message), undefined)) {
-      reportToConsole(message);
-    }
-  });
+  registry ??= new FinalizationRegistry(report);
+  const { watch } = core.host;
   let site = "";
-  if (core.host.watch?.spawnSites === true) {
+  if (watch?.spawnSites === true) {
     const [first] = core.children();
     site = first?.spawnSite ?? "";
   }
-  registry.register(group, { core, site });
+  core.isWatched = true;
+  registry.register(group, { label: core.label, watch, site }, core);
+}
+
+/** Somebody waits for the group. */
+export function unwatchForgotten(core: GroupCore): void {
+  if (!core.isWatched) return;
+  core.isWatched = false;
+  registry?.unregister(core);
+}
+
+function report({ label, watch, site }: Forgotten): void {
+  const message = `TaskGroup ${label} was dropped without run() or await using` +
+    (site === "" ? "" : `; first used at ${site}`);
+  if (watch?.tell("onUnobserved", new Error(message), undefined)) return;
+  reportToConsole(message);
 }

@@ -108,6 +108,8 @@ export class GroupCore implements Owner {
   #deadline: GroupDeadline | undefined;
   #closed = false;
   joining = false;
+  /** Its public face is watched for being forgotten. */
+  isWatched = false;
   #over = false;
   readonly waiters = new Waiters();
   /** Told of each child that ends. */

@@ -19,8 +19,23 @@ export function mapInGroup<I, R>(
   group: unknown,
   items: Iterable<I>,
   fn: (item: I, index: number, task: TaskScope) => unknown,
+  keep: true,
+): Operation<R[]>;
+/** As above, without the results. */
+export function mapInGroup<I>(
+  core: GroupCore,
+  group: unknown,
+  items: Iterable<I>,
+  fn: (item: I, index: number, task: TaskScope) => unknown,
+  keep: false,
+): Operation<void>;
+export function mapInGroup<I, R>(
+  core: GroupCore,
+  group: unknown,
+  items: Iterable<I>,
+  fn: (item: I, index: number, task: TaskScope) => unknown,
   keep: boolean,
-): Operation<R[]> {
+): Operation<R[] | void> {
   const action = keep ? "map" : "forEach";
   if (
     typeof items !== "object" && typeof items !== "string" || items === null ||
@@ -34,7 +49,7 @@ export function mapInGroup<I, R>(
   return new MapOperation<I, R>(core, group, items[Symbol.iterator](), fn, keep);
 }
 
-class MapOperation<I, R> extends Operation<R[]> {
+class MapOperation<I, R> extends Operation<R[] | void> {
   readonly #core: GroupCore;
   /** Keeps the group's public face alive while its children run. */
   readonly group: unknown;
@@ -129,13 +144,13 @@ class MapOperation<I, R> extends Operation<R[]> {
     return this.#exhausted && this.#live.size === 0;
   }
 
-  poll(waker: Waker): Poll<R[]> {
+  poll(waker: Waker): Poll<R[] | void> {
     if (!this.#isDone) {
       this.#waiters.add(waker);
       return PENDING;
     }
     if (this.#trouble !== undefined) throw this.#trouble.error;
-    return this.#results;
+    if (this.#keep) return this.#results;
   }
 
   /** The children belong to the group, and go on; no more items are taken. */

@@ -16,7 +16,8 @@ import { type Scope, scope } from "./scope.ts";
 export type ExitSignal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGQUIT" | "SIGBREAK";
 
 /** How to run a program. */
-export interface MainOptions extends Pick<GroupOptions, "name" | "runtime" | "failures"> {
+export interface MainOptions
+  extends Pick<GroupOptions, "name" | "runtime" | "failures" | "maxConcurrency" | "cancelOnError"> {
   /** Which signals end it. Default SIGINT and SIGTERM. */
   readonly signals?: readonly ExitSignal[];
   /** How long cleanup may take after the first signal, in ms. Default 5 000. */

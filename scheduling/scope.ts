@@ -5,7 +5,7 @@
  */
 
 import { typeOf } from "../runtime/clock.ts";
-import { Future } from "../runtime/future.ts";
+import type { Future } from "../runtime/future.ts";
 import { WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
 import type { JoinHandle } from "../runtime/join_handle.ts";
 import { TASK_COMPLETED } from "../runtime/outcome.ts";
@@ -15,7 +15,7 @@ import type { RuntimeApi, TaskBody, TaskScope } from "../runtime/task_body.ts";
 import type { GroupCore, GroupOptions, InnerGroupOptions } from "./group_core.ts";
 import { mapInGroup } from "./group_map.ts";
 import { GroupOperation } from "./group_operation.ts";
-import type { Operation } from "./operation.ts";
+import { Operation } from "./operation.ts";
 import { coreOfGroup, type GroupSpawnOptions, TaskGroup } from "./task_group.ts";
 
 /**
@@ -66,7 +66,7 @@ export class Scope extends TaskGroup implements TaskScope {
    *
    * The scope itself waits for all of them anyway, after the body.
    */
-  override run(): Promise<void> {
+  override run(): Operation<void> {
     return new ChildrenEnd(this.#core);
   }
 
@@ -94,7 +94,7 @@ export class Scope extends TaskGroup implements TaskScope {
 }
 
 /** Ready when a scope has no live children but its body. */
-class ChildrenEnd extends Future<void> {
+class ChildrenEnd extends Operation<void> {
   readonly #core: GroupCore;
   #watching: { stop(): void } | undefined;
 
@@ -217,7 +217,7 @@ export function parallelForEach<I>(
 ): Operation<void> {
   return new ScopeOperation<void>(
     function* (s) {
-      yield* mapInGroup<I, unknown>(coreOfGroup(s), s, items, fn, false);
+      yield* mapInGroup(coreOfGroup(s), s, items, fn, false);
     },
     { ...options, name: options?.name ?? "parallelForEach" },
     "parallelForEach",

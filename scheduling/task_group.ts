@@ -7,6 +7,7 @@
 import { checkDuration, typeOf } from "../runtime/clock.ts";
 import { Cancelled } from "../runtime/errors.ts";
 
+import type { Future } from "../runtime/future.ts";
 import type { CancelOptions, JoinHandle } from "../runtime/join_handle.ts";
 import { TASK_FAILED, type TaskStatus } from "../runtime/outcome.ts";
 import type { Poll, Waker } from "../runtime/poll.ts";
@@ -16,8 +17,9 @@ import { type Completion, Completions } from "./completions.ts";
 import { GroupCore, type GroupOptions, type Timing } from "./group_core.ts";
 import { mapInGroup } from "./group_map.ts";
 import { GroupOperation } from "./group_operation.ts";
+import type { Operation } from "./operation.ts";
 import { StartOperation } from "./start.ts";
-import { watchForgotten } from "./forgotten.ts";
+import { unwatchForgotten, watchForgotten } from "./forgotten.ts";
 
 /** How to spawn into a group. */
 export interface GroupSpawnOptions extends SpawnOptions {
@@ -145,7 +147,7 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
       ready: (value: V) => void,
     ) => Generator<unknown, T> | PromiseLike<T> | T,
     options?: GroupSpawnOptions,
-  ): Promise<{ value: V; handle: JoinHandle<T> }> {
+  ): Operation<{ value: V; handle: JoinHandle<T> }> {
     if (typeof body !== "function") {
       throw new TypeError(`Cannot start: body is ${typeOf(body)} (must be a function)`);
     }
@@ -166,7 +168,7 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
    * `Cancelled` when the group was cancelled. A child that was cancelled by its own handle counts as
    * neither success nor error.
    */
-  run(): Promise<void> {
+  run(): Operation<void> {
     return new GroupRun(this.#core);
   }
 
@@ -185,7 +187,7 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
   }
 
   /** Cancels, and waits for every child's cleanup. Rejects only with a failure, not with the cancellation. */
-  cancelAndJoin(reason?: unknown, options?: CancelOptions): Promise<void> {
+  cancelAndJoin(reason?: unknown, options?: CancelOptions): Operation<void> {
     this.cancel(reason, options);
     return new GroupRun(this.#core, true);
   }
@@ -304,7 +306,7 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
    *
    * @returns The results, in the order of the items
    */
-  map<I, R>(items: Iterable<I>, fn: ItemBody<I, R>): Promise<R[]> {
+  map<I, R>(items: Iterable<I>, fn: ItemBody<I, R>): Operation<R[]> {
     return mapInGroup(this.#core, this, items, fn, true);
   }
 
@@ -320,7 +322,7 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
   #any: Completions | undefined;
 
   /** The next child to end, each only once; `undefined` when none is left. */
-  waitAny(): Promise<Completion | undefined> {
+  waitAny(): Future<Completion | undefined> {
     this.#any ??= new Completions(this.#core, this);
     return this.#any.next().map((step) => step.done ? undefined : step.value);
   }
@@ -335,6 +337,7 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
       );
     }
     const reached = core.joining;
+    unwatchForgotten(core);
     core.close();
     if (!reached || core.live > 0) await new GroupRun(core, true);
   }
@@ -354,6 +357,7 @@ export class GroupRun extends GroupOperation<void> {
 
   constructor(core: GroupCore, quiet = false) {
     super(core);
+    unwatchForgotten(core);
     this.#quiet = quiet;
     this.begin();
   }

@@ -243,6 +243,8 @@ test("each of several concurrent awaits of one async body rejects at the cancel"
     throw (ends[0] as PromiseRejectedResult).reason;
   });
   runtime.runUntilStalled();
+  await Promise.resolve(); // the body's awaits begin in a microtask
+  await Promise.resolve();
   assertEquals((await handle.cancelAndJoin()).status, "cancelled");
   assertEquals(runtime.clock.now(), 0);
   await assertNothingLeft(runtime);

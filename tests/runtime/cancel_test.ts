@@ -206,6 +206,7 @@ test("an error thrown in cleanup fails the task with that very error", () => {
     try {
       yield* Future.never();
     } finally {
+      // deno-lint-ignore no-unsafe-finally -- what a bad cleanup does
       throw boom;
     }
   });

@@ -12,8 +12,17 @@ import {
   assertThrows,
 } from "@std/assert";
 import fc from "fast-check";
-import { DeadlockError, Future, type JoinHandle, PENDING, Runtime, yieldNow } from "@vais/runtime";
-import { SimulatedRuntime } from "@vais/runtime/testing";
+import {
+  DeadlockError,
+  Future,
+  HostParker,
+  type JoinHandle,
+  type Parker,
+  PENDING,
+  Runtime,
+  yieldNow,
+} from "@vais/runtime";
+import { SimulatedRuntime, VirtualClock } from "@vais/runtime/testing";
 import { hostDelay, within } from "../support/probes.ts";
 import { test } from "../support/test.ts";
 
@@ -107,10 +116,26 @@ test("blockOn throws DeadlockError, with the dump, and cancels the body it spawn
 });
 
 test("blockOn says that host promises cannot progress inside it", () => {
-  const runtime = new Runtime();
   for (const body of [() => hostDelay(1), async () => await hostDelay(1), hostDelay(1)]) {
+    const runtime = new SimulatedRuntime({ observer: { onRefusal: () => {} } });
     assertThrows(() => runtime.blockOn(body), DeadlockError, "host promises");
   }
+});
+
+test("blockOn tells the deadlock also when a task cancelled before still refuses to end", () => {
+  const clock = new VirtualClock();
+  let parks = 0;
+  const parker: Parker = Object.assign(new HostParker(), {
+    parkSync(ms: number) {
+      if (++parks > 100) throw new Error("parks for ever");
+      clock.advance(ms);
+    },
+  });
+  const runtime = new Runtime({ clock, parker, observer: { onRefusal: () => {} } });
+  const deaf = runtime.spawn(async () => await hostDelay(1));
+  runtime.runUntilStalled();
+  deaf.cancel("x", { graceMs: 0 });
+  assertThrows(() => runtime.blockOn(Future.never()), DeadlockError);
 });
 
 test("blockOn of a handle of its own leaves the task alone when it is stuck", async () => {

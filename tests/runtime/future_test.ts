@@ -330,7 +330,7 @@ test("Future of a runtime's task is awaitable after map, catch, timeout, all and
 });
 
 test("a promise returned from poll is a TypeError that says what to write instead", async () => {
-  const wrong = () => Promise.reject(new Error("must not be unhandled")) as unknown as number;
+  const wrong = () => Promise.resolve(1) as unknown as number;
   const runtime = new Runtime();
   for (
     const future of [

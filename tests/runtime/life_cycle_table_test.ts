@@ -146,7 +146,10 @@ for (const kind of Object.keys(kinds)) {
           else if ("outcome" in seen) assertEquals(seen.outcome, outcome);
           else if ("value" in seen) assertEquals([seen.value, status], ["value", "ok"]);
           else if (status === "error") assertStrictEquals(seen.error, boom);
-          else assertEquals([seen.error instanceof Cancelled, status], [true, "cancelled"]);
+          else {assertEquals([String(seen.error), status], [
+              'AbortError: Cancelled: requested ("why")',
+              "cancelled",
+            ], look);}
 
           const mustTell = end === "throw" && (look === "never" || look.endsWith("after"));
           assertEquals(outOfRun, mustTell ? boom : "resolved", look);
@@ -157,7 +160,9 @@ for (const kind of Object.keys(kinds)) {
           const polls = { return: 2, throw: 2, "cancel before start": 0 }[end as string] ?? 1;
           assertEquals(gate.probe.polls, polls, look);
           // A state has no cancel hook: nothing is told.
-          assertEquals(gate.probe.cancels, cancels && kind !== "state and poll" ? 1 : 0, look);
+          // A future that is dropped before its first poll may be told, so that it drops what it holds.
+          if (end === "cancel before start") assertEquals(gate.probe.cancels <= 1, true);
+          else assertEquals(gate.probe.cancels, cancels && kind !== "state and poll" ? 1 : 0, look);
           if (end === "cancel before start") assertEquals(gate.ran, 0);
 
           const { spawned, completed, failed, cancelled } = runtime.metrics();

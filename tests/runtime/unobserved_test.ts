@@ -60,6 +60,7 @@ test("failuresOf what run rejects with lists all failures, the first first, with
     try {
       yield* task.sleep(1_000);
     } finally {
+      // deno-lint-ignore no-unsafe-finally -- what a bad cleanup does
       throw new Error("in cleanup");
     }
   }, { name: "c" });
@@ -158,6 +159,7 @@ test("close reports every failure of the cleanup it started, each with its task"
       try {
         yield* task.sleep(1_000);
       } finally {
+        // deno-lint-ignore no-unsafe-finally -- what a bad cleanup does
         throw new Error(`cleanup of ${name}`);
       }
     }, { name });

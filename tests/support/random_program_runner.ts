@@ -675,7 +675,9 @@ class Run {
       if (kind !== "all" && kind !== "race" && !state.delivered) this.#consume(error);
     };
     const bodies = step.bodies.map((body) =>
-      this.#body(whole(body), node, place.groups, { counted: true, onThrow }).run as TaskBody<unknown>
+      this.#body(whole(body), node, place.groups, { counted: true, onThrow }).run as TaskBody<
+        unknown
+      >
     );
     const { cancelOnError: _, failures: __, ...options } = this.#options(step.options, node);
     let operation: Future<unknown>;
