@@ -3,8 +3,8 @@
  *
  * A generator task is polled by us, so we know it. An async body goes on in microtasks of its own,
  * perhaps behind a promise of somebody else; there the host's `AsyncLocalStorage` tells the task.
- * It is made when the first such body starts: Deno and Node 24 then pay 0.2 µs for each body; on
- * Node 20 and 22 every promise of the process costs about 0.1 µs more from then on. A host without
+ * Deno and Node 24 pay 0.2 µs for each body; on Node 20 and 22 every promise of the process costs
+ * about 0.1 µs more once the first such body has started. A host without
  * it knows the task only until the body's first foreign await.
  *
  * @module
@@ -25,18 +25,21 @@ interface HostProcess {
 let storage: Storage<unknown> | undefined;
 let looked = false;
 
-function open(): Storage<unknown> | undefined {
+/**
+ * Makes the storage; called when a runtime is made, as loading the module may let the host run
+ * microtasks, which must not happen in the middle of a poll.
+ */
+export function openAsyncContext(): void {
+  if (looked) return;
   looked = true;
   const { process } = globalThis as { process?: HostProcess };
   const AsyncLocalStorage = process?.getBuiltinModule?.("node:async_hooks")?.AsyncLocalStorage;
   if (AsyncLocalStorage !== undefined) storage = new AsyncLocalStorage();
-  return storage;
 }
 
 /** Calls a body that may be async, so that its continuations are known to be `owner`'s. */
 export function callAs<R>(owner: object, body: () => R): R {
-  const opened = looked ? storage : open();
-  return opened === undefined ? body() : opened.run(owner, body);
+  return storage === undefined ? body() : storage.run(owner, body);
 }
 
 /** Calls `body` as nobody: what it starts belongs to no task. */

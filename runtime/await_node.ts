@@ -109,8 +109,10 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Promise<un
     context.task = this.#task;
     this.#phase = POLLING;
     let value: Poll<unknown>;
+    let source: WakeSource = WAKE_MAYBE;
     try {
       value = this.target.poll(this);
+      if (value === PENDING) source = this.target.source;
       if (typeof value === "object") value = checkPolled(value);
     } catch (error) {
       if ((this.#phase as number) !== DONE) this.#end(false, error);
@@ -126,7 +128,7 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Promise<un
       this.#host.enqueue(this);
     } else if ((this.#phase as number) === POLLING) {
       this.#phase = PARKED;
-      this.#host.waits[this.#counted = this.target.source]!++;
+      this.#host.waits[this.#counted = source]!++;
       this.#host.kick();
     }
   }

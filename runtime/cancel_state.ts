@@ -53,6 +53,7 @@ export class CancelState implements TimerEntry {
   #hard = false;
   #graceEndMs: number;
   #deliveries = 0;
+  #reported = false;
   /** Throws and pauses since the grace ended. */
   #hardSteps = 0;
   #task: Cancellable | undefined = undefined;
@@ -93,8 +94,13 @@ export class CancelState implements TimerEntry {
     this.#task = task;
     if (this.timerSlot >= 0 || !this.#delivered && !task.isUnreachable) return;
     const { clock, timers } = task.host;
+    // Out of reach, nothing more can be thrown: it is reported after a while, and left alone.
+    const unreachable = task.isUnreachable;
+    if (unreachable && this.#reported) return;
     const pause = this.#hard
-      ? Math.min(2 ** Math.max(0, this.#hardSteps - PROMPT_THROWS), LONGEST_PAUSE)
+      ? unreachable
+        ? LONGEST_PAUSE
+        : Math.min(2 ** Math.max(0, this.#hardSteps - PROMPT_THROWS), LONGEST_PAUSE)
       : Math.max(0, this.#graceEndMs - clock.now());
     if (pause === Infinity) return;
     this.whenMs = clock.now() + pause;
@@ -103,14 +109,21 @@ export class CancelState implements TimerEntry {
   }
 
   onTimer(): void {
-    if (this.#hard) this.#step();
+    if (this.#hard) {
+      if (this.#task?.isUnreachable === true) {
+        this.#hardSteps = Math.max(this.#hardSteps, REPORT_AT - 1);
+      }
+      this.#step();
+    }
     this.#hard = true;
     this.#task?.throwAgain();
   }
 
   #step(): void {
     this.#hardSteps++;
-    if (this.#hardSteps === REPORT_AT) this.#task?.reportRefusal(this.#deliveries);
+    if (this.#hardSteps < REPORT_AT || this.#reported) return;
+    this.#reported = true;
+    this.#task?.reportRefusal(this.#deliveries);
   }
 
   /** A second cancel may only shorten the grace; answers whether it did. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { PENDING, type Poll, type Pollable, type Waker } from "./poll.ts";
+import { checkPolled, PENDING, type Poll, type Pollable, type Waker } from "./poll.ts";
 import type { Host, WakeSource } from "./host.ts";
 
 /** A pollable whose wait can be ended from outside; every `Future` is one. */
@@ -131,7 +131,7 @@ export class Branches<T, R> implements Abandonable<R> {
   #pollBranch(branch: Branch<T>): { readonly result: R } | undefined {
     let value: Poll<T>;
     try {
-      value = branch.future.poll(branch);
+      value = checkPolled(branch.future.poll(branch));
     } catch (error) {
       branch.done = true;
       this.#left--;

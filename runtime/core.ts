@@ -4,6 +4,7 @@
  * @module
  */
 
+import { openAsyncContext } from "./async_context.ts";
 import type { PollFn } from "./bodies.ts";
 import { requestCancel } from "./cancel_state.ts";
 import { Children } from "./children.ts";
@@ -33,7 +34,7 @@ import { RunQueue, xorshift } from "./run_queue.ts";
 import { type Owner, Task } from "./task.ts";
 import type { RuntimeApi, TaskBody } from "./task_body.ts";
 import { TimerWheel } from "./timer_wheel.ts";
-import { reportUnobserved, Unobserved } from "./unobserved.ts";
+import { reportUnobserved, Unobserved, type UnobservedFailure } from "./unobserved.ts";
 
 /** Ready awaits of async bodies per turn. */
 const ASYNC_BUDGET = 1_024;
@@ -82,8 +83,15 @@ export class Core implements Host, Opener<Owner>, Driven {
   readonly #ended = [0, 0, 0];
 
   constructor(api: RuntimeApi, options: RuntimeOptions) {
+    openAsyncContext();
     this.api = api;
     this.name = api.name;
+    const { observer } = options;
+    if (observer !== undefined && (typeof observer !== "object" || observer === null)) {
+      throw new TypeError(
+        `Cannot create Runtime: observer is ${typeOf(observer)} (must be an object)`,
+      );
+    }
     this.#maxTasks = options.maxTasks === undefined || options.maxTasks === Infinity
       ? Infinity
       : checkInteger(options.maxTasks, 1, "create Runtime", "maxTasks");
@@ -101,7 +109,7 @@ export class Core implements Host, Opener<Owner>, Driven {
         : xorshift(checkInteger(options.seed, 0, "create Runtime", "seed")),
     );
     this.#driver = new Driver(this, parker);
-    this.watch = options.observer === undefined ? undefined : new Watch(options.observer);
+    this.watch = observer === undefined ? undefined : new Watch(observer);
     this.timers = new TimerWheel(this.clock.now());
     this.#unobserved = new Unobserved(this.watch);
     this.root = new RootOwner(this);
@@ -174,7 +182,7 @@ export class Core implements Host, Opener<Owner>, Driven {
     reportUnobserved(this.watch, failure);
   }
 
-  takeUnobserved(): Failure[] {
+  takeUnobserved(): UnobservedFailure[] {
     // Nobody will look at a runtime that is closed.
     if (this.#closing) this.#unobserved.reportAll();
     return this.#unobserved.takeAll();

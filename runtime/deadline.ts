@@ -6,7 +6,7 @@
 
 import type { Abandonable } from "./combinators.ts";
 import { TimeoutError } from "./errors.ts";
-import { currentHost, type Host, WAKE_INSIDE, type WakeSource } from "./host.ts";
+import { context, currentHost, type Host, WAKE_INSIDE, type WakeSource } from "./host.ts";
 import { PENDING, type Poll, type Waker } from "./poll.ts";
 import type { TimerEntry } from "./timer_wheel.ts";
 
@@ -54,7 +54,7 @@ export class Timer implements TimerEntry, Abandonable<void> {
       return PENDING;
     }
     this.#state = 1;
-    const host = this.#host ??= currentHost();
+    const host = this.#host = context.host ?? this.#host ?? currentHost();
     this.whenMs = host.clock.now() + this.ms;
     host.timers.insert(this);
     return PENDING;

@@ -2,59 +2,64 @@
  * Cycles in the wait-for graph: tasks that join each other, and tasks that join a task which in
  * turn waits for them as its children.
  *
- * Only waits that cannot end otherwise are edges: a task parked on exactly one handle, and a parent
- * that has nothing left to do but wait for its group. So a cycle found is a deadlock, while other
- * tasks run on. Async bodies may wait for several things at once, so their joins are no edges.
+ * Only waits that cannot end otherwise are edges: a task parked on exactly one handle waits for
+ * that task; a task parked on a group waits for each child the group must await. So a cycle found
+ * is a deadlock, while other tasks run on. Async bodies may wait for several things at once, so
+ * their joins are no edges.
+ *
+ * Found by depth-first search with three colours (Tarjan, "Depth-First Search and Linear Graph
+ * Algorithms", 1972), iterative, over all suspects at once: each task is looked at once.
  *
  * @module
  */
 
 import { DeadlockError } from "./errors.ts";
-import type { Waker } from "./poll.ts";
-import { Task } from "./task.ts";
+import type { Task } from "./task.ts";
 
-/** Those who cannot end before `task` does. */
-function* dependents(task: Task<unknown>): Generator<Task<unknown>> {
-  for (const waker of task.joiners() as Iterable<Waker>) {
-    if (waker instanceof Task && waker.joining === task) yield waker;
-  }
-  const { owner } = task;
-  if (owner.parent !== undefined && owner.mustAwait(task)) yield owner.parent;
+/** Those `task` cannot end before. */
+function* waitsFor(task: Task<unknown>): Generator<Task<unknown>> {
+  const { joining, awaitedOwner } = task;
+  if (joining !== undefined) yield joining;
+  if (awaitedOwner === undefined) return;
+  for (const child of awaitedOwner.children()) if (awaitedOwner.mustAwait(child)) yield child;
 }
 
-/** The cycle through `task`, which is parked on a handle: each waits for the next, the last for the first. */
-export function findCycle(task: Task<unknown>): Task<unknown>[] | undefined {
-  const target = task.joining;
-  if (target === undefined) return undefined;
-  if (target === task) return [task];
-  const cameFrom = new Map<Task<unknown>, Task<unknown>>();
-  const work = [task];
-  for (let at = work.pop(); at !== undefined; at = work.pop()) {
-    for (const next of dependents(at)) {
-      if (next === task || cameFrom.has(next)) continue;
-      cameFrom.set(next, at);
-      if (next === target) {
-        const cycle = [task];
-        for (let step: Task<unknown> | undefined = next; step !== task && step !== undefined;) {
-          cycle.push(step);
-          step = cameFrom.get(step);
-        }
-        return cycle;
+/** The cycles that can be reached from the suspects, each as a path whose last waits for its first. */
+function findCycles(suspects: readonly Task<unknown>[]): Task<unknown>[][] {
+  const cycles: Task<unknown>[][] = [];
+  const done = new Set<Task<unknown>>();
+  for (const suspect of suspects) {
+    if (done.has(suspect)) continue;
+    const path = [suspect];
+    const onPath = new Map([[suspect, 0]]);
+    const edges = [waitsFor(suspect)];
+    while (path.length > 0) {
+      const step = edges.at(-1)!.next();
+      if (step.done) {
+        const left = path.pop()!;
+        onPath.delete(left);
+        edges.pop();
+        done.add(left);
+        continue;
       }
-      work.push(next);
+      const at = onPath.get(step.value);
+      if (at !== undefined) cycles.push(path.slice(at));
+      else if (!done.has(step.value)) {
+        onPath.set(step.value, path.length);
+        path.push(step.value);
+        edges.push(waitsFor(step.value));
+      }
     }
   }
-  return undefined;
+  return cycles;
 }
 
-/** Throws a `DeadlockError` into the youngest task of each cycle that a suspect closed. */
+/** Throws a `DeadlockError` into the youngest joining task of each cycle that a suspect closed. */
 export function breakCycles(suspects: readonly Task<unknown>[]): void {
-  for (const suspect of suspects) {
-    const cycle = findCycle(suspect);
-    if (cycle === undefined) continue;
-    // Only a task that itself joins can be thrown into; the suspect is one.
-    const youngest = cycle.filter((t) => t.joining !== undefined)
-      .reduce((a, b) => b.id > a.id ? b : a);
+  for (const cycle of findCycles(suspects)) {
+    const joining = cycle.filter((task) => task.joining !== undefined);
+    if (joining.length === 0) continue; // broken already
+    const youngest = joining.reduce((a, b) => b.id > a.id ? b : a);
     const names = [...cycle, cycle[0]!].map((t) =>
       `${t.name} #${t.id}` + (t.spawnSite === "" ? "" : ` (spawned at ${t.spawnSite})`)
     );

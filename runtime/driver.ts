@@ -15,6 +15,7 @@ import type { Watch } from "./observer.ts";
 import type { Parker } from "./parker.ts";
 import type { RunQueue } from "./run_queue.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
+import type { UnobservedFailure } from "./unobserved.ts";
 import type { Clock } from "./clock.ts";
 
 /** How long turns go on before the host's event loop gets one, in ms of real time. */
@@ -34,7 +35,7 @@ export interface Driven {
   /** One batch; answers how long it may wait then. */
   turn(sliceEndMs: number): number;
   /** Failures nobody observed, handed over. */
-  takeUnobserved(): Failure[];
+  takeUnobserved(): UnobservedFailure[];
   /** Tells a failure that can never be observed. */
   report(failure: Failure): void;
   /** What is alive, for the error text. */
@@ -173,10 +174,14 @@ export class Driver {
   #settleRuns(): void {
     if (this.#runs.length === 0) return;
     const failures: Failure[] = [];
-    for (const failure of this.#driven.takeUnobserved()) addFailure(failures, failure);
+    for (const { failure, holder } of this.#driven.takeUnobserved()) {
+      addFailure(failures, failure, holder.deref());
+    }
     const primary = failures[0];
     if (primary !== undefined) {
-      for (const lost of rememberFailures(primary.error, failures)) this.#driven.report(lost);
+      for (const lost of rememberFailures(primary.error, failures, undefined)) {
+        this.#driven.report(lost);
+      }
     }
     for (const run of this.#takeRuns()) {
       if (primary === undefined) run.resolve();

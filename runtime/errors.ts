@@ -53,6 +53,14 @@ export function toCancelReason(reason: unknown): CancelReason {
   return { kind: "requested", note: reason };
 }
 
+function mustBeReason(reason: unknown, action: string): void {
+  if (typeof reason !== "object" || reason === null || !KINDS.has((reason as CancelReason).kind)) {
+    throw new TypeError(
+      `Cannot ${action}: ${brief(reason)} is no CancelReason (must have a known kind)`,
+    );
+  }
+}
+
 function brief(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (value instanceof Error) return `${value.name}: ${value.message}`;
@@ -104,6 +112,7 @@ const SHOWN_LINKS = 8;
  * ```
  */
 export function describeReason(reason: CancelReason): string {
+  mustBeReason(reason, "describe reason");
   const head: string[] = [];
   const tail: string[] = [];
   let links = 0;
@@ -119,6 +128,7 @@ export function describeReason(reason: CancelReason): string {
 
 /** The last reason of the chain: what started the cancellation. */
 export function rootReason(reason: CancelReason): CancelReason {
+  mustBeReason(reason, "find root reason");
   let at = reason;
   while (at.kind === "parent") at = at.cause;
   return at;

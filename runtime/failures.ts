@@ -17,7 +17,13 @@ export interface Failure {
 }
 
 /** Keyed by the rethrown error: works for frozen ones, and keeps nothing alive. */
-const known = new WeakMap<object, readonly Failure[]>();
+const known = new WeakMap<object, Known>();
+
+interface Known {
+  readonly failures: readonly Failure[];
+  /** The task whose scope was rethrown into it, if it was. */
+  readonly carrier: object | undefined;
+}
 
 /**
  * All failures of the scope or run that rejected with `error`, the primary first.
@@ -45,18 +51,21 @@ const known = new WeakMap<object, readonly Failure[]>();
  * ```
  */
 export function failuresOf(error: unknown): readonly Failure[] {
-  return typeof error === "object" && error !== null ? known.get(error) ?? [] : [];
+  return typeof error === "object" && error !== null ? known.get(error)?.failures ?? [] : [];
 }
 
 /**
- * Adds a failure to a list, with those behind it that a scope below already knew.
+ * Adds the failure of a task to a list. If it is the error of a scope in that task, what the scope
+ * knew is added instead: the task only passed it on.
  */
-export function addFailure(list: Failure[], failure: Failure): void {
-  const below = failuresOf(failure.error);
-  if (below.length === 0) {
+export function addFailure(list: Failure[], failure: Failure, task: object | undefined): void {
+  const { error } = failure;
+  const behind = typeof error === "object" && error !== null ? known.get(error) : undefined;
+  if (behind === undefined || task === undefined || behind.carrier !== task) {
     list.push(failure);
     return;
   }
+  const below = behind.failures;
   for (let i = 0; i < below.length; i++) if (!list.includes(below[i]!)) list.push(below[i]!);
 }
 
@@ -64,9 +73,13 @@ export function addFailure(list: Failure[], failure: Failure): void {
  * Remembers the failures behind the error that is rethrown; answers those that cannot be remembered
  * because a primitive was thrown, and must be reported instead.
  */
-export function rememberFailures(error: unknown, failures: readonly Failure[]): readonly Failure[] {
+export function rememberFailures(
+  error: unknown,
+  failures: readonly Failure[],
+  carrier: object | undefined,
+): readonly Failure[] {
   if (typeof error === "object" && error !== null) {
-    known.set(error, failures);
+    known.set(error, { failures: [...failures], carrier });
     return [];
   }
   return failures.slice(1);

@@ -99,6 +99,11 @@ export interface AttachedWait extends Waker {
   orphan(): void;
 }
 
+/** Who ends a wait for something in `host`: for the runtime that polls it now, inside or outside. */
+export function sourceFor(host: Host): WakeSource {
+  return context.host === undefined || context.host === host ? WAKE_INSIDE : WAKE_OUTSIDE;
+}
+
 /** Who is polled now: set while a runtime polls, never across a turn of the microtask queue. */
 export const context: {
   task: Waiter | undefined;

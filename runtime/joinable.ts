@@ -6,7 +6,14 @@
 
 import type { Cancelled } from "./errors.ts";
 import { FromPollable, Future } from "./future.ts";
-import { currentTask, type Host, type Waiter, WAKE_INSIDE, type WakeSource } from "./host.ts";
+import {
+  currentTask,
+  type Host,
+  sourceFor,
+  type Waiter,
+  WAKE_OUTSIDE,
+  type WakeSource,
+} from "./host.ts";
 import { JoinHandle } from "./join_handle.ts";
 import { type Outcome, TASK_COMPLETED, TASK_FAILED } from "./outcome.ts";
 import { PENDING, type Poll, type Pollable, type Waker } from "./poll.ts";
@@ -65,14 +72,28 @@ export abstract class Joinable<T> extends JoinHandle<T> {
     return PENDING;
   }
 
+  /** The joiner that stands for a waker of another runtime, which keeps this one driven. */
+  #foreign(waker: Waker): ForeignJoiner | undefined {
+    for (const joiner of wakersIn(this.#joiners)) {
+      if (joiner instanceof ForeignJoiner && joiner.waker === waker) return joiner;
+    }
+    return undefined;
+  }
+
   addJoiner(waker: Waker): void {
+    if (sourceFor(this.host) === WAKE_OUTSIDE) {
+      if (this.#foreign(waker) !== undefined) return;
+      waker = new ForeignJoiner(this.host, waker);
+    }
     this.#joiners = addWaker(this.#joiners, waker);
   }
 
   /** Abandoning a join leaves the task alone; an end that is there already is still to be told. */
   override abandon(waker: Waker): boolean {
     if (this.isFinished) return false;
-    this.#joiners = removeWaker(this.#joiners, waker);
+    const foreign = this.#foreign(waker);
+    if (foreign !== undefined) foreign.release();
+    this.#joiners = removeWaker(this.#joiners, foreign ?? waker);
     return true;
   }
 
@@ -81,7 +102,7 @@ export abstract class Joinable<T> extends JoinHandle<T> {
   }
 
   override get source(): WakeSource {
-    return WAKE_INSIDE;
+    return sourceFor(this.host);
   }
 
   /** @internal */
@@ -91,6 +112,27 @@ export abstract class Joinable<T> extends JoinHandle<T> {
 
   override get [Symbol.toStringTag](): string {
     return "JoinHandle";
+  }
+}
+
+/** Waits in one runtime for a task of another, and keeps that one driven meanwhile. */
+class ForeignJoiner implements Waker {
+  readonly #host: Host;
+  readonly waker: Waker;
+
+  constructor(host: Host, waker: Waker) {
+    this.#host = host;
+    this.waker = waker;
+    host.hold(undefined);
+  }
+
+  release(): void {
+    this.#host.release(undefined);
+  }
+
+  wake(): void {
+    this.release();
+    this.waker.wake();
   }
 }
 
@@ -117,7 +159,7 @@ class Settled<T> extends Future<Outcome<T>> {
     return this.#task.describe();
   }
   override get source(): WakeSource {
-    return WAKE_INSIDE;
+    return this.#task.source;
   }
   /** @internal */
   override get home(): Host {

@@ -113,7 +113,7 @@ export class Watch {
     return this.#hooks.spawnSites!;
   }
 
-  /** Calls a hook if there is one; answers whether there was. */
+  /** Calls a hook if there is one; answers whether it was told. */
   tell<H extends Hook>(hook: H, ...args: Parameters<NonNullable<Observer[H]>>): boolean {
     const call = this.#hooks[hook] as ((...args: unknown[]) => void) | undefined;
     if (call === undefined) return false;
@@ -122,6 +122,7 @@ export class Watch {
     } catch (error) {
       delete this.#hooks[hook];
       reportToConsole(`observer.${hook} threw and was removed:`, error);
+      return false;
     }
     return true;
   }

@@ -62,7 +62,11 @@ export class Runtime implements RuntimeApi, AsyncDisposable {
         `Cannot create Runtime: options is ${typeOf(options)} (must be an object)`,
       );
     }
-    this.name = options.name ?? "runtime";
+    const { name = "runtime" } = options;
+    if (typeof name !== "string") {
+      throw new TypeError(`Cannot create Runtime: name is ${typeOf(name)} (must be a string)`);
+    }
+    this.name = name;
     this.#core = new Core(this, options);
   }
 

@@ -210,12 +210,19 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
 
   /** What the task waits for, for dumps. */
   get awaiting(): object | undefined {
+    if (this.#kind === POLLABLE && this.#body instanceof Future) return this.#body;
     return this.#awaiting ?? this.#firstWait?.target;
   }
 
   /** The handle this task is parked on, and nothing else: an edge of the wait-for graph. */
   get joining(): Task<unknown> | undefined {
     return this.#phase === PARKED && this.#awaiting instanceof Task ? this.#awaiting : undefined;
+  }
+
+  /** The owner whose end this task is parked on, and nothing else: edges to its children. */
+  get awaitedOwner(): Owner | undefined {
+    if (this.#phase !== PARKED || this.#awaiting instanceof Task) return undefined;
+    return (this.#awaiting as { readonly awaitedOwner?: Owner } | undefined)?.awaitedOwner;
   }
 
   // ---- running ------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ export class TimerWheel {
   /** All ticks up to and including this one have fired. */
   #tick = 0;
   #size = 0;
+  /** No entry of the overflow list is due before this tick. */
+  #farTick = Infinity;
   /** No entry is due before this tick; may be too early after a cancel, never too late. */
   #nextTick = Infinity;
 
@@ -124,6 +126,11 @@ export class TimerWheel {
   #file(entry: TimerEntry): void {
     const { timerTick } = entry;
     let slot = OVERFLOW;
+    if (
+      timerTick < this.#farTick && Math.floor(timerTick / SPAN) !== Math.floor(this.#tick / SPAN)
+    ) {
+      this.#farTick = timerTick;
+    }
     // In the same block of 2^30 ticks: the highest differing digit names the level.
     if (Math.floor(timerTick / SPAN) === Math.floor(this.#tick / SPAN)) {
       const low = timerTick & SPAN_MASK;
@@ -156,13 +163,16 @@ export class TimerWheel {
       return block + Math.floor(tick / 2 ** above) * 2 ** above +
         digit * 2 ** shift;
     }
-    return block + SPAN; // only far entries are left: the block turns
+    return Math.floor(this.#farTick / SPAN) * SPAN; // only far entries are left: their block
   }
 
   #turnTo(tick: number): void {
     this.#tick = tick;
     const low = tick & SPAN_MASK;
-    if (low === 0) this.#refile(OVERFLOW);
+    if (low === 0) {
+      this.#farTick = Infinity;
+      this.#refile(OVERFLOW);
+    }
     for (let level = LEVELS - 1; level > 0; level--) {
       if ((low & ((1 << (level * BITS)) - 1)) === 0) {
         this.#refile(level * SLOTS + ((low >>> (level * BITS)) & MASK));

@@ -15,12 +15,34 @@ interface HostProcess {
   off?(event: "exit", listener: () => void): void;
 }
 
+/** Those that have something to tell when the process exits; one listener serves them all. */
+const atExit = new Set<Unobserved>();
+
+function tellAtExit(): void {
+  for (const unobserved of [...atExit]) unobserved.reportAll();
+}
+
+/** Lists or unlists one; the listener is there only while somebody is listed. */
+function listAtExit(unobserved: Unobserved, listed: boolean): void {
+  const { process } = globalThis as { process?: HostProcess };
+  if (listed) {
+    if (atExit.size === 0) process?.on?.("exit", tellAtExit);
+    atExit.add(unobserved);
+  } else if (atExit.delete(unobserved) && atExit.size === 0) process?.off?.("exit", tellAtExit);
+}
+
+/** A failure, with the task it came from while that is alive. */
+export interface UnobservedFailure {
+  readonly failure: Failure;
+  /** Who may still be looked at; not kept alive. */
+  readonly holder: WeakRef<object>;
+}
+
 /** The failures of one runtime that wait for somebody to look. */
 export class Unobserved {
-  readonly #failures = new Map<number, Failure>();
+  readonly #failures = new Map<number, UnobservedFailure>();
   readonly #watch: Watch | undefined;
   #registry: FinalizationRegistry<number> | undefined;
-  readonly #onExit = () => this.reportAll();
 
   constructor(watch: Watch | undefined) {
     this.#watch = watch;
@@ -30,37 +52,37 @@ export class Unobserved {
   add(id: number, handle: object, failure: Failure): void {
     this.#registry ??= new FinalizationRegistry((id) => this.#report(id));
     this.#registry.register(handle, id, handle);
-    if (this.#failures.size === 0) onProcessExit(this.#onExit, true);
-    this.#failures.set(id, failure);
+    if (this.#failures.size === 0) listAtExit(this, true);
+    this.#failures.set(id, { failure, holder: new WeakRef(handle) });
   }
 
   /** Somebody looked after all. */
   remove(id: number, handle: object): void {
     if (!this.#failures.delete(id)) return;
     this.#registry?.unregister(handle);
-    if (this.#failures.size === 0) onProcessExit(this.#onExit, false);
+    if (this.#failures.size === 0) listAtExit(this, false);
   }
 
   /** Hands over all failures, in the order they happened. */
-  takeAll(): Failure[] {
+  takeAll(): UnobservedFailure[] {
     if (this.#failures.size === 0) return [];
     const all = [...this.#failures.values()];
     this.#failures.clear();
-    onProcessExit(this.#onExit, false);
+    listAtExit(this, false);
     return all;
   }
 
   /** Reports all failures: nobody can look any more. */
   reportAll(): void {
-    for (const failure of this.takeAll()) reportUnobserved(this.#watch, failure);
+    for (const { failure } of this.takeAll()) reportUnobserved(this.#watch, failure);
   }
 
   #report(id: number): void {
     const failure = this.#failures.get(id);
     if (failure === undefined) return;
     this.#failures.delete(id);
-    if (this.#failures.size === 0) onProcessExit(this.#onExit, false);
-    reportUnobserved(this.#watch, failure);
+    if (this.#failures.size === 0) listAtExit(this, false);
+    reportUnobserved(this.#watch, failure.failure);
   }
 }
 
@@ -68,10 +90,4 @@ export class Unobserved {
 export function reportUnobserved(watch: Watch | undefined, { error, task }: Failure): void {
   if (watch?.tell("onUnobserved", error, task)) return;
   reportToConsole(`${task.name} failed, and nobody joined it:`, error);
-}
-
-function onProcessExit(listener: () => void, add: boolean): void {
-  const host = (globalThis as { process?: HostProcess }).process;
-  if (add) host?.on?.("exit", listener);
-  else host?.off?.("exit", listener);
 }

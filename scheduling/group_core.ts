@@ -294,7 +294,7 @@ export class GroupCore implements Owner {
 
   #childFailed(task: Task<unknown>): void {
     const failure = failureOf(task);
-    addFailure(this.failures, failure);
+    addFailure(this.failures, failure, task);
     if (!this.joining) this.host.unobserved(failure, this);
     if (!this.cancelOnError || this.#cancelled !== undefined) return;
     this.#cancelAll(
@@ -378,7 +378,9 @@ export class GroupCore implements Owner {
     }
     if (!this.#judged) {
       this.#judged = true;
-      for (const lost of rememberFailures(primary.error, failures)) this.host.report(lost);
+      for (const lost of rememberFailures(primary.error, failures, this.parent)) {
+        this.host.report(lost);
+      }
     }
     return { error: primary.error };
   }

@@ -6,7 +6,7 @@
 
 import { Cancelled } from "../runtime/errors.ts";
 import type { Failure } from "../runtime/failures.ts";
-import { type Deadlocked, type Host, WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
+import { type Deadlocked, type Host, sourceFor, type WakeSource } from "../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { GroupCore } from "./group_core.ts";
 import { Operation } from "./operation.ts";
@@ -87,6 +87,15 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
     return false;
   }
 
+  /**
+   * For the wait-for graph: a wait for this is a wait for the group's children.
+   *
+   * @internal
+   */
+  get awaitedOwner(): GroupCore {
+    return this.core;
+  }
+
   override describe(): string {
     const { core } = this;
     const body = core.body === undefined || core.body.isFinished ? "" : "body and ";
@@ -94,7 +103,7 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
   }
 
   override get source(): WakeSource {
-    return WAKE_INSIDE;
+    return sourceFor(this.core.host);
   }
 
   /** @internal */

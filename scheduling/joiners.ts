@@ -81,7 +81,7 @@ export function joinWith<T, R>(
 class JoinOperation<T, R> extends GroupOperation<R> {
   readonly #joiner: Joiner<T, R>;
   /** Failures the joiner was told of: data, unless it throws one of them. */
-  readonly #told: Failure[] = [];
+  readonly #told = new Map<Task<T>, Failure>();
   #decided = false;
   #end: { readonly value: R } | { readonly error: unknown } | undefined;
 
@@ -116,7 +116,7 @@ class JoinOperation<T, R> extends GroupOperation<R> {
     if (this.#decided || core.cancelled !== undefined) return;
     const outcome = task.outcome()!;
     if (outcome.status === "error") {
-      this.#told.push(failureOf(task));
+      this.#told.set(task, failureOf(task));
       core.excuse(task);
     }
     let verdict: "continue" | "stop";
@@ -162,11 +162,12 @@ class JoinOperation<T, R> extends GroupOperation<R> {
       value = this.#joiner.result();
     } catch (error) {
       const list: Failure[] = [];
-      for (const failure of this.#told) if (failure.error === error) addFailure(list, failure);
-      for (const failure of core.failures) addFailure(list, failure);
-      if (list.length > 0) {
-        for (const lost of rememberFailures(error, list)) core.host.report(lost);
+      for (const [task, failure] of this.#told) {
+        if (failure.error === error) addFailure(list, failure, task);
       }
+      list.push(...core.failures);
+      const lost = list.length === 0 ? [] : rememberFailures(error, list, core.parent);
+      for (const failure of lost) core.host.report(failure);
       throw error;
     }
     // A loser that failed in its cleanup outweighs the winner: nothing is swallowed.

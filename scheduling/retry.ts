@@ -17,7 +17,7 @@ import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { RuntimeApi } from "../runtime/task_body.ts";
 import type { TimerEntry } from "../runtime/timer_wheel.ts";
 import { checkSignal } from "./cancellation.ts";
-import type { GroupOptions } from "./group_core.ts";
+import { currentTask, type GroupOptions } from "./group_core.ts";
 import type { Operation } from "./operation.ts";
 import { type Scope, scope } from "./scope.ts";
 import { listenOnce } from "./signals.ts";
@@ -219,7 +219,8 @@ function withEarlier(
 ): unknown {
   if (earlier.length > 0) {
     const own = behind(error, id, name);
-    rememberFailures(error, [...own, ...earlier.filter((failure) => !own.includes(failure))]);
+    const all = [...own, ...earlier.filter((failure) => !own.includes(failure))];
+    rememberFailures(error, all, currentTask());
   }
   return error;
 }

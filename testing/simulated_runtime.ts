@@ -4,7 +4,7 @@
  * @module
  */
 
-import { VirtualClock } from "../runtime/clock.ts";
+import { checkInteger, typeOf, VirtualClock } from "../runtime/clock.ts";
 import { type Host, WAKE_OUTSIDE } from "../runtime/host.ts";
 import { HostParker, type Parker } from "../runtime/parker.ts";
 import type { RuntimeOptions } from "../runtime/core.ts";
@@ -86,12 +86,19 @@ export class SimulatedRuntime extends Runtime {
 
   /** Makes a runtime at virtual time `startMs`. */
   constructor(options: SimulatedOptions = {}) {
+    mustBeObject(options, "create SimulatedRuntime");
     const clock = new VirtualClock(options.startMs ?? 0);
     const parker = new VirtualParker(clock);
     super({ name: "simulated runtime", ...options, clock, parker });
     this.clock = clock;
     this.seed = options.seed;
     parker.core = coreOf(this, "simulate");
+  }
+}
+
+function mustBeObject(options: unknown, action: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${action}: options is ${typeOf(options)} (must be an object)`);
   }
 }
 
@@ -135,12 +142,22 @@ export async function forEachSchedule(
   program: (runtime: SimulatedRuntime) => PromiseLike<void> | void,
   options: SchedulesOptions = {},
 ): Promise<void> {
+  const action = "try schedules";
+  if (typeof program !== "function") {
+    throw new TypeError(`Cannot ${action}: program is ${typeOf(program)} (must be a function)`);
+  }
+  mustBeObject(options, action);
   const { count = 100, seed: first = Date.now() % 1_000_000_000 } = options;
+  checkInteger(count, 1, action, "count");
+  checkInteger(first, 0, action, "seed");
   for (let seed = first; seed < first + count; seed++) {
-    const runtime = new SimulatedRuntime({ seed });
+    const unobserved: unknown[] = [];
+    const observer = { onUnobserved: (error: unknown) => void unobserved.push(error) };
+    const runtime = new SimulatedRuntime({ seed, observer });
     try {
       await program(runtime);
       await runtime.close();
+      if (unobserved.length > 0) throw unobserved[0];
     } catch (error) {
       await runtime.close().catch(() => {});
       throw new Error(

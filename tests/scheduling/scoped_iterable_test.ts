@@ -13,9 +13,28 @@ import {
 } from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
 import { after, caught, failing, logged } from "../support/groups.ts";
-import { test } from "../support/test.ts";
+import { test as register } from "../support/test.ts";
 
-const runtimeOf = () => new SimulatedRuntime();
+let made: SimulatedRuntime[] = [];
+
+function runtimeOf(): SimulatedRuntime {
+  const runtime = new SimulatedRuntime();
+  made.push(runtime);
+  return runtime;
+}
+
+/** A test after which every runtime is closed: a producer left behind would keep the process alive. */
+function test(name: string, body: () => Promise<void>): void {
+  register(name, async () => {
+    try {
+      await body();
+    } finally {
+      const runtimes = made;
+      made = [];
+      for (const runtime of runtimes) await runtime.close();
+    }
+  });
+}
 
 /** A test whose body is an async task of a simulated runtime. */
 function taskTest(name: string, body: (runtime: SimulatedRuntime) => Promise<void>): void {
