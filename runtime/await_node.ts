@@ -115,7 +115,9 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Promise<un
       if (value === PENDING) source = this.target.source;
       if (typeof value === "object") value = checkPolled(value);
     } catch (error) {
-      if ((this.#phase as number) !== DONE) this.#end(false, error);
+      if ((this.#phase as number) === DONE) return;
+      this.#task?.sawThrow(error);
+      this.#end(false, error);
       return;
     } finally {
       context.host = outerHost;

@@ -132,7 +132,7 @@ export class CancelState implements TimerEntry {
     if (end >= this.#graceEndMs) return false;
     this.#graceEndMs = end;
     host.timers.cancel(this);
-    return !this.#hard;
+    return true;
   }
 
   /** Remaining grace in ms, for what is cancelled below. */

@@ -26,7 +26,7 @@ import {
 } from "./host.ts";
 import type { JoinHandle } from "./join_handle.ts";
 import { type Observer, type RuntimeMetrics, Watch } from "./observer.ts";
-import { TASK_CANCELLED, TASK_COMPLETED, TASK_FAILED, type TaskInfo } from "./outcome.ts";
+import { TASK_CANCELLED, TASK_COMPLETED, TASK_FAILED } from "./outcome.ts";
 import { type Opener, ownersOf } from "./owned.ts";
 import { HostParker, type Parker } from "./parker.ts";
 import { isPollable, isPromiseLike } from "./poll.ts";
@@ -169,12 +169,12 @@ export class Core implements Host, Opener<Owner>, Driven {
 
   /** A failure that nobody waits for now; `holder` is what somebody may still look at. */
   unobserved(failure: Failure, holder: object): void {
-    this.#unobserved.add(failure.task.id, holder, failure);
+    this.#unobserved.add(failure, holder);
   }
 
   /** Somebody looked after all. */
-  observed(task: TaskInfo, holder: object = task): void {
-    this.#unobserved.remove(task.id, holder);
+  observed(holder: object): void {
+    this.#unobserved.remove(holder);
   }
 
   /** Failures that can never be observed, told now. */
@@ -373,7 +373,7 @@ function checkName(options: unknown, action: string): string | undefined {
 }
 
 /** The first frame outside this package. */
-function callerSite(): string {
+export function callerSite(): string {
   const lines = new Error().stack?.split("\n").slice(1) ?? [];
   const own = import.meta.url.slice(0, import.meta.url.lastIndexOf("/runtime/"));
   const line = lines.find((l) =>
@@ -410,6 +410,8 @@ class RootOwner implements Owner {
   }
 
   cancelFromParent(): void {}
+
+  shortenGrace(): void {}
 
   mustAwait(): boolean {
     return false;

@@ -10,7 +10,6 @@
 import { storedOwner } from "./async_context.ts";
 import type { Clock } from "./clock.ts";
 import type { Watch } from "./observer.ts";
-import type { TaskInfo } from "./outcome.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 import type { Waker } from "./poll.ts";
 
@@ -58,7 +57,7 @@ export interface Host {
   /** A task waits for another one: a cycle may have closed. */
   joinParked(task: Waiter): void;
   /** Somebody looked at the outcome after all. */
-  observed(task: TaskInfo): void;
+  observed(holder: object): void;
 }
 
 /** A host wait that wants to know when the runtime finds that nothing can wake it. */
@@ -81,6 +80,8 @@ export interface Waiter {
   awaitHook: unknown;
   /** Adds an await; answers true when a cancellation of the task ended it at once. */
   attach(wait: AttachedWait): boolean;
+  /** An await threw by itself. */
+  sawThrow(error: unknown): void;
   /** Removes an await that is over. */
   detach(wait: AttachedWait): void;
 }

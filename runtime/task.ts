@@ -95,6 +95,8 @@ export interface Owner extends Owned<Owner> {
   childFinished(task: Task<unknown>): void;
   /** The parent was cancelled, or ended. */
   cancelFromParent(cause: Cancelled, graceMs: number): void;
+  /** The parent was cancelled again, with a shorter grace. */
+  shortenGrace(graceMs: number): void;
   /** True when its parent can do nothing but wait for this child. */
   mustAwait(task: Task<unknown>): boolean;
   /** Live children, for dumps. */
@@ -196,6 +198,17 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   /** The cancellation asked for, if one was. */
   get cancelled(): Cancelled | undefined {
     return this.#cancel?.cancelled;
+  }
+
+  /** The cancellation that the next await must throw, if there is one. */
+  get pendingCancel(): Cancelled | undefined {
+    const cancel = this.#cancel;
+    return cancel !== undefined && cancel.mustThrow(this.host.clock) ? cancel.cancelled : undefined;
+  }
+
+  /** True once the body has ended. */
+  get isEnding(): boolean {
+    return this.#phase >= CLOSING;
   }
 
   /** True when the body has seen its cancellation. */
@@ -496,7 +509,9 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   takeCancel(cancelled: Cancelled, graceMs: number): void {
     if (this.#phase >= CLOSING) return;
     if (this.#cancel !== undefined) {
-      if (this.#cancel.shorten(this.host, graceMs)) this.#cancel.parked(this);
+      if (!this.#cancel.shorten(this.host, graceMs)) return;
+      if (this.#phase === PARKED) this.#cancel.parked(this);
+      for (const owned of ownersOf(this)) owned.shortenGrace(graceMs);
       return;
     }
     const cancel = this.#cancel = new CancelState(cancelled, this.host.clock.now() + graceMs);
@@ -601,6 +616,10 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     }
     cancel.parked(this);
     return false;
+  }
+
+  sawThrow(error: unknown): void {
+    this.#cancel?.sawThrow(error);
   }
 
   detach(wait: AttachedWait): void {

@@ -31,35 +31,46 @@ function listAtExit(unobserved: Unobserved, listed: boolean): void {
   } else if (atExit.delete(unobserved) && atExit.size === 0) process?.off?.("exit", tellAtExit);
 }
 
-/** A failure, with the task it came from while that is alive. */
+/** A failure, with what somebody may still look at. */
 export interface UnobservedFailure {
   readonly failure: Failure;
-  /** Who may still be looked at; not kept alive. */
+  /** Not kept alive: when it is collected, nobody can look any more. */
   readonly holder: WeakRef<object>;
 }
 
 /** The failures of one runtime that wait for somebody to look. */
 export class Unobserved {
   readonly #failures = new Map<number, UnobservedFailure>();
+  /** The keys of a holder's failures. */
+  readonly #keys = new WeakMap<object, number[]>();
   readonly #watch: Watch | undefined;
   #registry: FinalizationRegistry<number> | undefined;
+  #nextKey = 0;
 
   constructor(watch: Watch | undefined) {
     this.#watch = watch;
   }
 
-  /** A task failed and nobody was waiting for it. */
-  add(id: number, handle: object, failure: Failure): void {
-    this.#registry ??= new FinalizationRegistry((id) => this.#report(id));
-    this.#registry.register(handle, id, handle);
+  /** Something failed, and nobody was waiting for it. */
+  add(failure: Failure, holder: object): void {
+    const key = this.#nextKey++;
+    this.#registry ??= new FinalizationRegistry((key) => this.#report(key));
+    this.#registry.register(holder, key, holder);
     if (this.#failures.size === 0) listAtExit(this, true);
-    this.#failures.set(id, { failure, holder: new WeakRef(handle) });
+    this.#failures.set(key, { failure, holder: new WeakRef(holder) });
+    const keys = this.#keys.get(holder);
+    if (keys === undefined) this.#keys.set(holder, [key]);
+    else keys.push(key);
   }
 
   /** Somebody looked after all. */
-  remove(id: number, handle: object): void {
-    if (!this.#failures.delete(id)) return;
-    this.#registry?.unregister(handle);
+  remove(holder: object): void {
+    if (this.#failures.size === 0) return;
+    const keys = this.#keys.get(holder);
+    if (keys === undefined) return;
+    this.#keys.delete(holder);
+    this.#registry?.unregister(holder);
+    for (const key of keys) this.#failures.delete(key);
     if (this.#failures.size === 0) listAtExit(this, false);
   }
 
@@ -77,12 +88,12 @@ export class Unobserved {
     for (const { failure } of this.takeAll()) reportUnobserved(this.#watch, failure);
   }
 
-  #report(id: number): void {
-    const failure = this.#failures.get(id);
-    if (failure === undefined) return;
-    this.#failures.delete(id);
+  #report(key: number): void {
+    const unobserved = this.#failures.get(key);
+    if (unobserved === undefined) return;
+    this.#failures.delete(key);
     if (this.#failures.size === 0) listAtExit(this, false);
-    reportUnobserved(this.#watch, failure.failure);
+    reportUnobserved(this.#watch, unobserved.failure);
   }
 }
 

@@ -18,7 +18,7 @@ import { Cancelled, type CancelReason, describeReason } from "../runtime/errors.
 import { Future } from "../runtime/future.ts";
 import { WAKE_MAYBE, WAKE_OUTSIDE, type WakeSource } from "../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
-import { listenOnce } from "./signals.ts";
+import { checkSignal, listenOnce } from "./signals.ts";
 
 /** Why a {@linkcode CancellationSource} was cancelled. */
 export type CancellationReason =
@@ -790,20 +790,4 @@ export class ScopedCancellation extends CancellationSource {
     }
     if (failed !== undefined) throw failed.error;
   }
-}
-
-/**
- * Answers the signal.
- *
- * @throws {TypeError} If it is not an AbortSignal
- */
-export function checkSignal(signal: unknown, action: string): AbortSignal {
-  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
-  if (
-    typeof signal !== "object" || typeof aborted !== "boolean" ||
-    typeof addEventListener !== "function"
-  ) {
-    throw new TypeError(`Cannot ${action}: signal is ${typeOf(signal)} (must be an AbortSignal)`);
-  }
-  return signal as AbortSignal;
 }

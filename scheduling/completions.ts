@@ -10,6 +10,7 @@ import type { JoinHandle } from "../runtime/join_handle.ts";
 import type { Outcome } from "../runtime/outcome.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { Task } from "../runtime/task.ts";
+import { unwatchForgotten } from "./forgotten.ts";
 import type { GroupCore } from "./group_core.ts";
 import { Waiters } from "./operation.ts";
 
@@ -38,8 +39,12 @@ export class Completions implements AsyncIterableIterator<Completion> {
   #done = false;
   readonly #watching: { stop(): void };
 
-  constructor(core: GroupCore, group: unknown) {
+  /** Goes on after the last child: for whoever asks again when there are more. */
+  readonly #endless: boolean;
+
+  constructor(core: GroupCore, group: unknown, endless = false) {
     this.#core = core;
+    this.#endless = endless;
     this.group = group;
     for (const task of core.remembered) if (task.isFinished) this.#ended.push(task);
     this.#watching = core.onCompletion(this.#tell);
@@ -70,7 +75,9 @@ export class Completions implements AsyncIterableIterator<Completion> {
       return { done: false, value: { handle: task, outcome: task.outcome()! } };
     }
     if (this.#done || this.#core.liveForeground === 0) {
-      this.#stop();
+      if (!this.#endless) this.#stop();
+      // Whoever has seen every end has not forgotten the group.
+      unwatchForgotten(this.#core);
       return { done: true, value: undefined };
     }
     this.#waiters.add(waker);

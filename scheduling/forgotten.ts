@@ -4,6 +4,7 @@
  * @module
  */
 
+import { callerSite } from "../runtime/core.ts";
 import { reportToConsole, type Watch } from "../runtime/observer.ts";
 import type { GroupCore } from "./group_core.ts";
 
@@ -20,11 +21,7 @@ let registry: FinalizationRegistry<Forgotten> | undefined;
 export function watchForgotten(group: object, core: GroupCore): void {
   registry ??= new FinalizationRegistry(report);
   const { watch } = core.host;
-  let site = "";
-  if (watch?.spawnSites === true) {
-    const [first] = core.children();
-    site = first?.spawnSite ?? "";
-  }
+  const site = watch?.spawnSites === true ? callerSite() : "";
   core.isWatched = true;
   registry.register(group, { label: core.label, watch, site }, core);
 }

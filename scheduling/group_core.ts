@@ -1,5 +1,5 @@
 /**
- * The inside of a group: its children, how they are let run, and what their ends add up to.
+ * The inside of a group: its children, how they are let run, and when it ends.
  *
  * Invariant: a group ends when it is being waited for and has no live child. Background children
  * are cancelled when no other child is left. Everything here only marks and queues, so breadth and
@@ -8,52 +8,26 @@
  * @module
  */
 
+import { requestCancel } from "../runtime/cancel_state.ts";
 import { Children } from "../runtime/children.ts";
-import { checkDuration, checkInteger, checkTimeout, typeOf } from "../runtime/clock.ts";
-import { Cancelled, TimeoutError } from "../runtime/errors.ts";
-import { addFailure, type Failure, rememberFailures } from "../runtime/failures.ts";
+import { checkInteger } from "../runtime/clock.ts";
+import { type Core, failureOf } from "../runtime/core.ts";
+import { Cancelled } from "../runtime/errors.ts";
+import { addFailure, type Failure } from "../runtime/failures.ts";
 import { getRuntime } from "../runtime/globals.ts";
 import { currentTask as runningTask } from "../runtime/host.ts";
 import { TASK_CANCELLED, TASK_COMPLETED, TASK_FAILED } from "../runtime/outcome.ts";
-import { type Core, DEFAULT_GRACE_MS, failureOf } from "../runtime/core.ts";
-import { coreOf } from "../runtime/runtime.ts";
-import { requestCancel } from "../runtime/cancel_state.ts";
 import { linkOwner, unlinkOwner } from "../runtime/owned.ts";
+import { coreOf } from "../runtime/runtime.ts";
 import type { Owner, Task } from "../runtime/task.ts";
-import type { RuntimeApi } from "../runtime/task_body.ts";
-import { GroupClosedError, TaskGroupError } from "./group_errors.ts";
 import { GroupDeadline } from "./group_deadline.ts";
+import { GroupClosedError } from "./group_errors.ts";
+import { checkGroupOptions, type InnerGroupOptions } from "./group_options.ts";
 import { Waiters } from "./operation.ts";
 import { Remembered } from "./remembered.ts";
 import { listenOnce } from "./signals.ts";
-
-/** How to make a group. */
-export interface GroupOptions {
-  /** For errors, reasons and dumps. */
-  readonly name?: string;
-  /** Cancel the siblings when a child fails. Default true; false makes a supervisor. */
-  readonly cancelOnError?: boolean;
-  /** Reject with the first failure itself, or always with a `TaskGroupError`. Default `"primary"`. */
-  readonly failures?: "primary" | "aggregate";
-  /** Children between first poll and end, at most; more wait, first in, first out. 0: no limit. */
-  readonly maxConcurrency?: number;
-  /** Cancels the group when it aborts. One listener, gone when the group ends. */
-  readonly signal?: AbortSignal;
-  /** The runtime. Default: that of the current task, else the default one. */
-  readonly runtime?: RuntimeApi;
-  /** How long cancelled children may await in their cleanup, in ms. Default 5 000. */
-  readonly graceMs?: number;
-  /** Cancels the group after so long, in ms; it then rejects with `TimeoutError`. */
-  readonly timeoutMs?: number | null;
-  /** Record when each child was spawned, started and ended; see `tasks()`. */
-  readonly trackTiming?: boolean;
-}
-
-/** What this folder itself passes on. */
-export interface InnerGroupOptions extends GroupOptions {
-  /** The group is a shield, with this limit. */
-  readonly shieldMs?: number | undefined;
-}
+import { Slots } from "./slots.ts";
+import { Verdict } from "./verdict.ts";
 
 /** When things happened to a child, in ms of the runtime's clock. */
 export interface Timing {
@@ -65,122 +39,95 @@ export interface Timing {
   endedMs?: number;
 }
 
-/** Shared by all groups that have none of something. */
-const NONE: never[] = [];
-
 /** What a group is, to its public faces. */
 export class GroupCore implements Owner {
   readonly host: Core;
   readonly label: string;
   readonly graceMs: number;
   readonly parent: Task<unknown> | undefined;
-  /** A shield: a cancel from the parent takes effect only after so many ms. */
-  readonly #shieldMs: number | undefined;
-  #shieldLimit: GroupDeadline | undefined;
   prevOwned: Owner | undefined = undefined;
   nextOwned: Owner | undefined = undefined;
   cancelOnError: boolean;
-  readonly #aggregate: boolean;
-  #maxConcurrency: number;
-  readonly #timing: WeakMap<object, Timing> | undefined;
-  readonly #children = new Children();
+  readonly verdict: Verdict;
+  readonly signal: AbortSignal | undefined;
   readonly remembered = new Remembered();
-  /** Only in groups with a limit: those let run, and those that wait, from `#nextPending` on. */
-  #running: Set<Task<unknown>> | undefined;
-  #pending: Task<unknown>[] = NONE;
-  #nextPending = 0;
-  #background: Set<Task<unknown>> | undefined;
+  readonly waiters = new Waiters();
   /** A scope's body is a child, but not counted as one. */
   body: Task<unknown> | undefined;
-  #failures: Failure[] | undefined;
-  /** Children whose failure goes to whoever started them, not to the group. */
-  #excused: Set<Task<unknown>> | undefined;
-  #cancelled: Cancelled | undefined;
-  #cancelIsExplicit = false;
-  /** A child ended because this group cancelled it. */
-  #cancelCaught = false;
-  #timedOut = false;
-  #timeoutCameFirst = false;
-  #timeoutError: TimeoutError | undefined;
-  #aggregated: TaskGroupError | undefined;
-  /** The failures have been remembered behind the primary one. */
-  #judged = false;
-  #deadline: GroupDeadline | undefined;
-  #closed = false;
+  /** Somebody waits for the end. */
   joining = false;
   /** Its public face is watched for being forgotten. */
   isWatched = false;
-  #over = false;
-  readonly waiters = new Waiters();
-  /** Told of each child that ends. */
-  #listeners: Set<(task: Task<unknown>) => void> | undefined;
-  #stopListening: (() => void) | undefined;
-  readonly signal: AbortSignal | undefined;
   total = 0;
   completed = 0;
   failed = 0;
   cancelledCount = 0;
+  maxConcurrency: number;
+  readonly #timing: WeakMap<object, Timing> | undefined;
+  readonly #children = new Children();
+  /** Only in groups with a limit. */
+  #slots: Slots | undefined;
+  #background: Set<Task<unknown>> | undefined;
+  #backgroundIsCancelled = false;
+  /** Children whose failure goes to whoever started them, not to the group. */
+  #excused: Set<Task<unknown>> | undefined;
+  /** A shield: a cancel from the parent takes effect only after so many ms. */
+  readonly #shieldMs: number | undefined;
+  #shieldLimit: GroupDeadline | undefined;
+  #deadline: GroupDeadline | undefined;
+  /** Told of each child that ends; and of room for more. */
+  #completionListeners: Set<(task: Task<unknown>) => void> | undefined;
+  #roomListeners: Set<() => void> | undefined;
+  #stopListening: (() => void) | undefined;
+  #closed = false;
+  #over = false;
 
   constructor(options: InnerGroupOptions = {}, defaultName = "group") {
-    if (typeof options !== "object" || options === null) {
-      throw new TypeError(`Cannot create group: options is ${typeOf(options)} (must be an object)`);
-    }
-    const action = "create group";
-    const { failures, name, signal } = options;
-    if (failures !== undefined && failures !== "primary" && failures !== "aggregate") {
-      throw new RangeError(
-        `Cannot ${action}: failures is ${
-          JSON.stringify(failures)
-        } (must be "primary" or "aggregate")`,
-      );
-    }
-    if (name !== undefined && typeof name !== "string") {
-      throw new TypeError(`Cannot ${action}: name is ${typeOf(name)} (must be a string)`);
-    }
-    this.label = name ?? defaultName;
-    const shieldMs = this.#shieldMs = options.shieldMs;
-    this.cancelOnError = options.cancelOnError ?? true;
-    this.#aggregate = failures === "aggregate";
-    this.#maxConcurrency = checkInteger(options.maxConcurrency ?? 0, 0, action, "maxConcurrency");
-    this.graceMs = options.graceMs === undefined
-      ? DEFAULT_GRACE_MS
-      : checkDuration(options.graceMs, action, "graceMs", true);
-    const timeoutMs = checkTimeout(options.timeoutMs, action);
+    const checked = checkGroupOptions(options, defaultName);
+    this.label = checked.label;
+    this.graceMs = checked.graceMs;
+    this.cancelOnError = checked.cancelOnError;
+    this.maxConcurrency = checked.maxConcurrency;
+    this.signal = checked.signal;
+    this.#shieldMs = checked.shieldMs;
+    this.#timing = checked.trackTiming ? new WeakMap() : undefined;
+    this.verdict = new Verdict(this.label, checked.aggregate);
     const current = currentTask();
-    this.host = options.runtime !== undefined
-      ? coreOf(options.runtime, action)
-      : (current?.host as Core | undefined) ?? coreOf(getRuntime(), action);
-    this.parent = current !== undefined && current.host === this.host && !current.isFinished
-      ? current
-      : undefined;
-    this.#timing = options.trackTiming === true ? new WeakMap() : undefined;
-    this.signal = signal;
-    if (signal !== undefined) this.#listen(signal);
-    if (timeoutMs !== Infinity) this.deadline.startIn(timeoutMs);
-    const cancelled = this.parent?.cancelled;
-    if (shieldMs !== undefined && cancelled !== undefined) this.cancelFromParent(cancelled, 0);
+    this.host = checked.runtime !== undefined
+      ? coreOf(checked.runtime, "create group")
+      : (current?.host as Core | undefined) ?? coreOf(getRuntime(), "create group");
+    this.parent = current?.host === this.host ? current : undefined;
+    if (this.maxConcurrency > 0) this.#slots = this.#makeSlots([]);
+    if (checked.timeoutMs !== Infinity) this.deadline.timeoutMs = checked.timeoutMs;
+    if (this.signal?.aborted === true) this.#abort(this.signal.reason);
+    // A shield opened in cleanup starts its limit; another group is cancelled with a task that has
+    // been cancelled, and not been told yet.
+    const pending = checked.shieldMs === undefined
+      ? this.parent?.pendingCancel
+      : this.parent?.cancelled;
+    if (pending !== undefined) this.cancelFromParent(pending, this.graceMs);
   }
 
   // ---- spawning -----------------------------------------------------------------------------
 
   spawn<T>(body: unknown, second: unknown, background = false): Task<T> {
-    if (this.#closed) {
-      throw new GroupClosedError(
-        `Cannot spawn: ${this.label} is ${this.#cancelled !== undefined ? "cancelled" : "closed"}`,
-      );
-    }
+    if (this.#closed || this.parent?.isEnding === true) throw this.closedError();
     const task = this.host.spawn<T>(this, body, second);
     this.total++;
     this.#adopt(task);
     this.remembered.add(task, this.#children.size);
-    if (background) (this.#background ??= new Set()).add(task);
-    if (this.#maxConcurrency === 0 || background) this.#start(task);
-    else {
-      if (this.#pending === NONE) this.#pending = [];
-      this.#pending.push(task);
-      this.#startPending();
+    if (background) {
+      (this.#background ??= new Set()).add(task);
+      this.#backgroundIsCancelled = false;
     }
+    if (this.#slots === undefined || background) this.#start(task);
+    else this.#slots.add(task);
     return task;
+  }
+
+  closedError(): GroupClosedError {
+    const state = this.cancelled !== undefined ? "cancelled" : "closed";
+    return new GroupClosedError(`Cannot spawn: ${this.label} is ${state}`);
   }
 
   /** Starts the body of a scope: a child that no limit and no count knows. */
@@ -188,17 +135,22 @@ export class GroupCore implements Owner {
     const task = this.host.spawn<T>(this, body, { name });
     this.body = task;
     this.#adopt(task);
-    if (this.#cancelled !== undefined) requestCancel(task, this.#cancelled, this.graceMs);
+    if (this.cancelled !== undefined) requestCancel(task, this.cancelled, this.graceMs);
     else task.start();
     return task;
   }
 
+  /** A first child brings the group to life: timer, listener, place in the tree. */
   #adopt(task: Task<unknown>): void {
-    if (this.#children.size === 0) linkOwner<Owner>(this.parent ?? this.host, this);
-    this.#children.add(task);
-    if (this.#timing !== undefined) {
-      this.#timing.set(task, { spawnedMs: this.host.clock.now() });
+    if (this.#children.size === 0) {
+      linkOwner<Owner>(this.parent ?? this.host, this);
+      if (this.#deadline !== undefined && this.#deadline.whenMs === Infinity) {
+        this.#deadline.startIn(this.#deadline.timeoutMs);
+      }
+      if (this.signal !== undefined && this.#stopListening === undefined) this.#listen(this.signal);
     }
+    this.#children.add(task);
+    this.#timing?.set(task, { spawnedMs: this.host.clock.now() });
   }
 
   #start(task: Task<unknown>): void {
@@ -207,30 +159,19 @@ export class GroupCore implements Owner {
     task.start();
   }
 
-  #startPending(): void {
-    const pending = this.#pending;
-    const running = this.#running ??= new Set();
-    const limit = this.#maxConcurrency === 0 ? Infinity : this.#maxConcurrency;
-    while (this.#nextPending < pending.length && running.size < limit) {
-      const task = pending[this.#nextPending]!;
-      pending[this.#nextPending++] = undefined!;
-      if (task.isFinished) continue; // cancelled while it waited
-      running.add(task);
-      this.#start(task);
-    }
-    if (this.#nextPending > 1_024 && this.#nextPending * 2 > pending.length) {
-      this.#pending = pending.slice(this.#nextPending);
-      this.#nextPending = 0;
-    }
-  }
-
-  get maxConcurrency(): number {
-    return this.#maxConcurrency;
+  #makeSlots(running: Iterable<Task<unknown>>): Slots {
+    return new Slots(this.maxConcurrency, (task) => this.#start(task), running);
   }
 
   setMaxConcurrency(limit: number): void {
-    this.#maxConcurrency = checkInteger(limit, 0, "set maxConcurrency", "maxConcurrency");
-    this.#startPending();
+    this.maxConcurrency = checkInteger(limit, 0, "set maxConcurrency", "maxConcurrency");
+    if (this.#slots !== undefined) this.#slots.setLimit(limit);
+    else if (limit > 0) {
+      const counted = this.#children.snapshot()
+        .filter((task) => task !== this.body && this.#background?.has(task) !== true);
+      this.#slots = this.#makeSlots(counted);
+    }
+    for (const tell of [...this.#roomListeners ?? []]) tell();
   }
 
   timingOf(task: object): Timing | undefined {
@@ -239,7 +180,7 @@ export class GroupCore implements Owner {
 
   /** The deadline, made when first needed. */
   get deadline(): GroupDeadline {
-    return this.#deadline ??= new GroupDeadline(this.host, () => this.#expire());
+    return this.#deadline ??= new GroupDeadline(this.host, (timeoutMs) => this.#expire(timeoutMs));
   }
 
   /** When the group's own deadline is, in ms of the clock; `Infinity` without one. */
@@ -247,14 +188,16 @@ export class GroupCore implements Owner {
     return this.#deadline === undefined ? Infinity : this.#deadline.whenMs;
   }
 
-  /** What the children threw, in order. */
-  get failures(): Failure[] {
-    return this.#failures ??= [];
-  }
-
   /** Calls `tell` for each child that ends. */
   onCompletion(tell: (task: Task<unknown>) => void): { stop(): void } {
-    const listeners = this.#listeners ??= new Set();
+    const listeners = this.#completionListeners ??= new Set();
+    listeners.add(tell);
+    return { stop: () => listeners.delete(tell) };
+  }
+
+  /** Calls `tell` when the limit changes. */
+  onRoom(tell: () => void): { stop(): void } {
+    const listeners = this.#roomListeners ??= new Set();
     listeners.add(tell);
     return { stop: () => listeners.delete(tell) };
   }
@@ -279,26 +222,29 @@ export class GroupCore implements Owner {
     const timing = this.#timing?.get(task);
     if (timing !== undefined) timing.endedMs = this.host.clock.now();
     this.remembered.ended(task);
-    this.#background?.delete(task);
-    if (status === TASK_CANCELLED) {
-      if (task.cancelled === this.#cancelled) this.#cancelCaught = true;
-    } else if (status === TASK_FAILED && this.#excused?.delete(task) !== true) {
-      this.#childFailed(task);
+    const wasBackground = this.#background?.delete(task) === true;
+    if (
+      this.cancelled !== undefined && task.cancelled === this.cancelled &&
+      (status === TASK_CANCELLED || status === TASK_FAILED && task.sawCancel)
+    ) this.verdict.isCaught = true;
+    if (status === TASK_FAILED && this.#excused?.delete(task) !== true) {
+      this.fail(failureOf(task), task);
     }
-    if (this.#running?.delete(task) === true) this.#startPending();
-    if (this.#listeners !== undefined && task !== this.body) {
-      for (const tell of [...this.#listeners]) tell(task);
+    if (!wasBackground && task !== this.body) this.#slots?.ended(task);
+    if (this.#completionListeners !== undefined && task !== this.body) {
+      for (const tell of [...this.#completionListeners]) tell(task);
     }
     this.settleIfDone();
   }
 
-  #childFailed(task: Task<unknown>): void {
-    const failure = failureOf(task);
-    addFailure(this.failures, failure, task);
+  /** Something failed here: a child, or what feeds the group. */
+  fail(failure: Failure, task?: Task<unknown>): void {
+    addFailure(this.verdict.list, failure, task);
     if (!this.joining) this.host.unobserved(failure, this);
-    if (!this.cancelOnError || this.#cancelled !== undefined) return;
+    if (!this.cancelOnError || this.cancelled !== undefined) return;
+    const { name } = failure.task;
     this.#cancelAll(
-      Cancelled.quiet({ kind: "sibling-failed", task: task.name, error: task.result }),
+      Cancelled.quiet({ kind: "sibling-failed", task: name, error: failure.error }),
       this.graceMs,
     );
   }
@@ -306,31 +252,33 @@ export class GroupCore implements Owner {
   /** Ends the group if it is waited for and nothing is left; background children go last. */
   settleIfDone(): void {
     const size = this.#children.size;
-    const background = this.#background;
     if (size > 0) {
-      if (
-        background !== undefined && background.size === size &&
-        (this.joining || this.#cancelled !== undefined)
-      ) {
-        const cancelled = Cancelled.quiet({
-          kind: "requested",
-          by: this.label,
-          note: "all others ended",
-        });
-        for (const task of [...background]) requestCancel(task, cancelled, this.graceMs);
+      if (this.#background?.size === size && (this.joining || this.cancelled !== undefined)) {
+        this.#cancelBackground(this.#background);
       }
       return;
     }
     unlinkOwner<Owner>(this.parent ?? this.host, this);
+    this.#release();
     this.parent?.ownedEnded();
     if (!this.joining || this.#over) return;
+    // A group that is neither closed nor a scope may be used again.
     this.#over = this.body !== undefined || this.#closed;
-    if (this.#over) this.#release();
+    if (this.#over) this.#closed = true;
+    else this.joining = false;
     this.waiters.wakeAll();
   }
 
+  #cancelBackground(background: Set<Task<unknown>>): void {
+    if (this.#backgroundIsCancelled) return;
+    this.#backgroundIsCancelled = true;
+    const note = "all others ended";
+    const cancelled = Cancelled.quiet({ kind: "requested", by: this.label, note });
+    for (const task of [...background]) requestCancel(task, cancelled, this.graceMs);
+  }
+
+  /** Without children a group holds no timer and no listener. */
   #release(): void {
-    this.#closed = true;
     this.#deadline?.stop();
     this.#shieldLimit?.stop();
     this.#stopListening?.();
@@ -341,54 +289,20 @@ export class GroupCore implements Owner {
   join(): void {
     if (!this.joining) {
       this.joining = true;
-      for (const failure of this.#failures ?? NONE) this.host.observed(failure.task, this);
+      this.host.observed(this);
     }
     this.settleIfDone();
   }
 
-  /** True when it is waited for and no child is left. */
-  get isSettled(): boolean {
-    return this.joining && this.#children.size === 0;
-  }
-
-  /** True when a deadline ended something here. */
-  get timedOut(): boolean {
-    return this.#timedOut && this.#cancelCaught;
-  }
-
-  /** Everything that went wrong, the first first; a deadline is one of these. */
-  allFailures(): readonly Failure[] {
-    if (!this.timedOut || !this.#timeoutCameFirst) return this.failures;
-    const task = { id: this.body?.id ?? -1, name: this.label };
-    this.#timeoutError ??= new TimeoutError(this.label, this.deadline.timeoutMs);
-    return [{ error: this.#timeoutError, task, during: "body" }, ...this.failures];
-  }
-
-  /** What the ends of the children add up to: an error to throw, or nothing. */
-  verdict(): { readonly error: unknown } | undefined {
-    const failures = this.#failures === undefined && !this.#timedOut ? NONE : this.allFailures();
-    const primary = failures[0];
-    if (primary === undefined) {
-      return this.#cancelled !== undefined && (this.#cancelIsExplicit || this.#cancelCaught)
-        ? { error: this.#cancelled }
-        : undefined;
-    }
-    if (this.#aggregate) {
-      return { error: this.#aggregated ??= new TaskGroupError(this.label, failures) };
-    }
-    if (!this.#judged) {
-      this.#judged = true;
-      for (const lost of rememberFailures(primary.error, failures, this.parent)) {
-        this.host.report(lost);
-      }
-    }
-    return { error: primary.error };
+  /** The error to throw to those who wait, if there is one. */
+  error(): { readonly error: unknown } | undefined {
+    return this.verdict.error(this.parent, (failure) => this.host.report(failure));
   }
 
   // ---- cancelling -----------------------------------------------------------------------------
 
   get cancelled(): Cancelled | undefined {
-    return this.#cancelled;
+    return this.verdict.cancelled;
   }
 
   get isClosed(): boolean {
@@ -400,6 +314,7 @@ export class GroupCore implements Owner {
     return this.#shieldMs !== undefined;
   }
 
+  /** True when it has ended for good. */
   get isOver(): boolean {
     return this.#over;
   }
@@ -411,7 +326,7 @@ export class GroupCore implements Owner {
 
   cancel(cancelled: Cancelled, graceMs: number): void {
     if (this.#over) return;
-    this.#cancelIsExplicit = true;
+    this.verdict.isExplicit = true;
     this.#cancelAll(cancelled, graceMs);
   }
 
@@ -423,15 +338,18 @@ export class GroupCore implements Owner {
       this.#shieldLimit.startIn(this.#shieldMs);
       return;
     }
-    const cancelled = this.#cancelled ??
+    const cancelled = this.cancelled ??
       Cancelled.inherit(cause.reason, this.parent?.name ?? this.host.name);
     this.#cancelAll(cancelled, Math.min(graceMs, this.graceMs));
   }
 
+  shortenGrace(graceMs: number): void {
+    if (this.cancelled !== undefined) this.cancelChildren(this.cancelled, graceMs, true);
+  }
+
   #cancelAll(cancelled: Cancelled, graceMs: number): void {
     this.#closed = true;
-    cancelled = this.#cancelled ??= cancelled;
-    this.cancelChildren(cancelled, graceMs, true);
+    this.cancelChildren(this.verdict.cancelled ??= cancelled, graceMs, true);
   }
 
   /** Cancels the children that live now; background ones only when no other is left. */
@@ -444,11 +362,10 @@ export class GroupCore implements Owner {
     this.settleIfDone();
   }
 
-  #expire(): void {
-    if (this.#over) return;
-    this.#timedOut = true;
-    this.#timeoutCameFirst = (this.#failures?.length ?? 0) === 0 && this.#cancelled === undefined;
-    const { timeoutMs } = this.deadline;
+  #expire(timeoutMs: number): void {
+    // What is being cancelled already ends for that reason.
+    if (this.#over || this.cancelled !== undefined) return;
+    if (this.verdict.failures.length === 0) this.verdict.expire(timeoutMs, this.body?.id ?? -1);
     this.#cancelAll(Cancelled.quiet({ kind: "deadline", timeoutMs, by: this.label }), this.graceMs);
   }
 
@@ -457,10 +374,12 @@ export class GroupCore implements Owner {
     for (let task = this.parent; task !== undefined; task = task.owner.parent) {
       if (task.owner instanceof GroupCore && task.owner.signal === signal) return;
     }
-    this.#stopListening = listenOnce(signal, (reason) => {
-      this.#cancelIsExplicit = true;
-      this.#cancelAll(new Cancelled({ kind: "signal", reason }), this.graceMs);
-    });
+    this.#stopListening = listenOnce(signal, (reason) => this.#abort(reason));
+  }
+
+  #abort(reason: unknown): void {
+    this.verdict.isExplicit = true;
+    this.#cancelAll(new Cancelled({ kind: "signal", reason }), this.graceMs);
   }
 
   // ---- looking --------------------------------------------------------------------------------
@@ -486,11 +405,7 @@ export class GroupCore implements Owner {
 
   /** Children that no slot was free for yet. */
   get pendingCount(): number {
-    let count = 0;
-    for (let i = this.#nextPending; i < this.#pending.length; i++) {
-      if (!this.#pending[i]!.isFinished) count++;
-    }
-    return count;
+    return this.#slots?.waiting ?? 0;
   }
 }
 

@@ -18,9 +18,9 @@ export class GroupDeadline implements TimerEntry {
   /** The limit that was set, in ms, for errors. */
   timeoutMs = Infinity;
   readonly #host: Core;
-  readonly #onExpire: () => void;
+  readonly #onExpire: (timeoutMs: number) => void;
 
-  constructor(host: Core, onExpire: () => void) {
+  constructor(host: Core, onExpire: (timeoutMs: number) => void) {
     this.#host = host;
     this.#onExpire = onExpire;
   }
@@ -51,22 +51,26 @@ export class GroupDeadline implements TimerEntry {
     this.#stopped = false;
     this.whenMs = whenMs;
     this.timeoutMs = timeoutMs;
-    if (timeoutMs === 0) {
-      // Two batches on, so that what is spawned in this one has been polled once.
-      const expire = {
-        runOnce: () => {
-          if (this.whenMs === whenMs && !this.#stopped) this.onTimer();
-        },
-      };
-      this.#host.enqueue({ runOnce: () => this.#host.enqueue(expire) });
-    } else if (whenMs !== Infinity) {
+    if (timeoutMs === 0) this.onTimer();
+    else if (whenMs !== Infinity) {
       this.#host.timers.insert(this);
       this.#host.kick();
     }
   }
 
+  /**
+   * Takes effect two batches on: what was spawned in this one has been polled once then, and what
+   * was woken by the same tick of the clock has had its turn. A value that is ready wins.
+   */
   onTimer(): void {
-    this.isPast = true;
-    this.#onExpire();
+    const { whenMs } = this;
+    const expire = {
+      runOnce: () => {
+        if (this.#stopped || this.whenMs !== whenMs) return;
+        this.isPast = true;
+        this.#onExpire(this.timeoutMs);
+      },
+    };
+    this.#host.enqueue({ runOnce: () => this.#host.enqueue(expire) });
   }
 }

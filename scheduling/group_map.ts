@@ -59,6 +59,7 @@ class MapOperation<I, R> extends Operation<R[] | void> {
   readonly #results: R[] = [];
   readonly #live = new Set<Task<unknown>>();
   readonly #waiters = new Waiters();
+  readonly #room: { stop(): void };
   #next = 0;
   #exhausted = false;
   /** The first thing that went wrong: the items, a child's error, or a child's cancellation. */
@@ -78,6 +79,7 @@ class MapOperation<I, R> extends Operation<R[] | void> {
     this.#items = items;
     this.#fn = fn;
     this.#keep = keep;
+    this.#room = core.onRoom(() => this.#pull());
     this.#pull();
   }
 
@@ -100,11 +102,16 @@ class MapOperation<I, R> extends Operation<R[] | void> {
         else this.#spawn(step.value, this.#next++);
       }
     } catch (error) {
-      this.#stop({ error });
+      this.#exhausted = true;
+      this.#trouble ??= { error };
+      const name = `items of ${this.#core.label}`;
+      this.#core.fail({ error, task: { id: -1, name }, during: "body" });
     } finally {
       this.#pulling = false;
     }
-    if (this.#isDone) this.#waiters.wakeAll();
+    if (!this.#isDone) return;
+    this.#room.stop();
+    this.#waiters.wakeAll();
   }
 
   #spawn(item: I, index: number): void {

@@ -5,7 +5,6 @@
  */
 
 import { Cancelled } from "../runtime/errors.ts";
-import type { Failure } from "../runtime/failures.ts";
 import { type Deadlocked, type Host, sourceFor, type WakeSource } from "../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { GroupCore } from "./group_core.ts";
@@ -16,9 +15,9 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
   protected readonly core: GroupCore;
   /** Begun by host code: it keeps its runtime driven by itself. */
   #drives = false;
+  #ended = false;
+  /** Somebody has looked, or waits. */
   #observed = false;
-  /** What nobody has looked at yet. */
-  #unobserved: Failure | undefined;
 
   constructor(core: GroupCore) {
     super();
@@ -28,19 +27,26 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
   /** Called by the constructor of a subclass, when the first children are spawned. */
   protected begin(): void {
     const { core } = this;
-    core.join();
-    if (core.isSettled) return this.wake();
-    this.#drives = core.parent === undefined;
-    if (this.#drives) core.host.hold(this);
+    if (core.parent === undefined && core.live + (core.body === undefined ? 0 : 1) > 0) {
+      this.#drives = true;
+      core.host.hold(this);
+    }
     core.waiters.add(this);
+    core.join();
   }
 
-  /** The value, or a throw; called when the group is over, perhaps more than once. */
+  /** True when the group has ended. */
+  protected get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** The value, or a throw; called when the group has ended, perhaps more than once. */
   protected abstract conclude(): R;
 
-  /** The group is over. */
+  /** The group has ended. */
   wake(): void {
     const { core } = this;
+    this.#ended = true;
     if (this.#drives) core.host.release(this);
     if (this.#observed) return;
     // Nobody waits: what it throws is told if nobody ever looks.
@@ -48,9 +54,8 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
       this.conclude();
     } catch (error) {
       if (error === core.cancelled) return;
-      const task = core.allFailures()[0]?.task ?? { id: core.body?.id ?? -1, name: core.label };
-      this.#unobserved = { error, task, during: "body" };
-      core.host.unobserved(this.#unobserved, this);
+      const task = core.verdict.all()[0]?.task ?? { id: core.body?.id ?? -1, name: core.label };
+      core.host.unobserved({ error, task, during: "body" }, this);
     }
   }
 
@@ -58,33 +63,34 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
   onDeadlock(error: Error): void {
     const { core } = this;
     const task = { id: core.body?.id ?? -1, name: core.label };
-    core.failures.push({ error, task, during: "body" });
+    core.verdict.list.push({ error, task, during: "body" });
     core.cancel(toCancelled(error, core.label), core.graceMs);
   }
 
   poll(waker: Waker): Poll<R> {
-    const { core } = this;
     this.#observed = true;
-    if (!core.isSettled) {
-      core.waiters.add(waker);
+    if (!this.#ended) {
+      this.core.waiters.add(waker);
       return PENDING;
     }
-    if (this.#unobserved !== undefined) {
-      core.host.observed(this.#unobserved.task, this);
-      this.#unobserved = undefined;
-    }
+    this.core.host.observed(this);
     return this.conclude();
   }
 
   /** A group ends by itself, after its children: it is only told. */
-  override abandon(_waker: Waker, reason: unknown): boolean {
+  override abandon(waker: Waker, reason: unknown): boolean {
     const { core } = this;
-    if (core.isSettled) return false; // how it ended is still to be told
+    if (this.#ended) return false; // how it ended is still to be told
+    // Whoever gave up may never ask again.
+    this.#observed = false;
     // A cancelled parent has told its groups already.
-    if (core.parent?.cancelled === undefined) {
-      core.cancel(toCancelled(reason, core.label), core.graceMs);
-    }
+    if (core.parent?.cancelled === undefined) this.giveUp(waker, reason);
     return false;
+  }
+
+  /** The waiter does not want the result any more: the group is cancelled. */
+  protected giveUp(_waker: Waker, reason: unknown): void {
+    this.core.cancel(toCancelled(reason, this.core.label), this.core.graceMs);
   }
 
   /**

@@ -16,7 +16,8 @@ import type { PENDING, Waker } from "../runtime/poll.ts";
 import { failureOf } from "../runtime/core.ts";
 import type { Task } from "../runtime/task.ts";
 import type { TaskBody } from "../runtime/task_body.ts";
-import { GroupCore, type GroupOptions } from "./group_core.ts";
+import { GroupCore } from "./group_core.ts";
+import { type GroupOptions, mustBeOptions } from "./group_options.ts";
 import { GroupOperation } from "./group_operation.ts";
 import type { Operation } from "./operation.ts";
 
@@ -83,6 +84,8 @@ class JoinOperation<T, R> extends GroupOperation<R> {
   /** Failures the joiner was told of: data, unless it throws one of them. */
   readonly #told = new Map<Task<T>, Failure>();
   #decided = false;
+  /** What the joiner's `onEnd` threw. */
+  #thrown: { readonly error: unknown } | undefined;
   #end: { readonly value: R } | { readonly error: unknown } | undefined;
 
   constructor(
@@ -91,12 +94,14 @@ class JoinOperation<T, R> extends GroupOperation<R> {
     options: JoinOptions | undefined,
   ) {
     const name = joiner.name ?? "join";
+    mustBeOptions(options, name);
     const core = new GroupCore({ ...options, cancelOnError: false }, name);
     super(core);
     this.#joiner = joiner;
     let index = 0;
     try {
-      for (const body of bodies) this.#spawn(body, index++);
+      // Cancelled before it begins, it runs nothing.
+      if (core.cancelled === undefined) { for (const body of bodies) this.#spawn(body, index++); }
     } catch (error) {
       core.cancel(Cancelled.quiet({ kind: "requested", by: name, note: error }), 0);
       throw error;
@@ -123,7 +128,7 @@ class JoinOperation<T, R> extends GroupOperation<R> {
     try {
       verdict = this.#joiner.onEnd(outcome, index, task);
     } catch (error) {
-      this.#end = { error };
+      this.#thrown = { error };
       verdict = "stop";
     }
     if (verdict !== "stop") return;
@@ -151,29 +156,40 @@ class JoinOperation<T, R> extends GroupOperation<R> {
   #result(): R {
     const { core } = this;
     if (!this.#decided && core.cancelled !== undefined) {
-      if (core.timedOut && this.#joiner.onTimeout !== undefined && core.failures.length === 0) {
+      const { timedOut, failures } = core.verdict;
+      if (timedOut && this.#joiner.onTimeout !== undefined && failures.length === 0) {
         return this.#joiner.onTimeout();
       }
-      const verdict = core.verdict();
+      const verdict = core.error();
       if (verdict !== undefined) throw verdict.error;
     }
     let value: R;
     try {
+      if (this.#thrown !== undefined) throw this.#thrown.error;
       value = this.#joiner.result();
     } catch (error) {
-      const list: Failure[] = [];
-      for (const [task, failure] of this.#told) {
-        if (failure.error === error) addFailure(list, failure, task);
-      }
-      list.push(...core.failures);
-      const lost = list.length === 0 ? [] : rememberFailures(error, list, core.parent);
-      for (const failure of lost) core.host.report(failure);
+      this.#remember(error);
       throw error;
     }
     // A loser that failed in its cleanup outweighs the winner: nothing is swallowed.
-    const verdict = core.failures.length > 0 ? core.verdict() : undefined;
+    const verdict = core.verdict.failures.length > 0 ? core.error() : undefined;
     if (verdict !== undefined) throw verdict.error;
     return value;
+  }
+
+  /** Remembers what is behind the error the joiner throws: the body it came from, else all of them. */
+  #remember(error: unknown): void {
+    const { core } = this;
+    const told = [...this.#told];
+    const own = told.filter(([, failure]) => failure.error === error);
+    const list: Failure[] = [];
+    for (const [task, failure] of own.length > 0 ? own : told) addFailure(list, failure, task);
+    list.push(...core.verdict.failures);
+    if (list.length === 0) return;
+    if (own.length === 0 && (typeof error !== "object" || error === null)) {
+      list.unshift({ error, task: { id: -1, name: core.label }, during: "body" });
+    }
+    for (const lost of rememberFailures(error, list, core.parent)) core.host.report(lost);
   }
 }
 

@@ -11,7 +11,8 @@ import { Future } from "../runtime/future.ts";
 import { Task } from "../runtime/task.ts";
 import type { TaskScope } from "../runtime/task_body.ts";
 import { isPollable, isPromiseLike, type Pollable } from "../runtime/poll.ts";
-import { currentTask, GroupCore, type GroupOptions } from "./group_core.ts";
+import { currentTask, GroupCore } from "./group_core.ts";
+import type { GroupOptions } from "./group_options.ts";
 import type { Operation } from "./operation.ts";
 import { Scope, type ScopeBody, ScopeOperation } from "./scope.ts";
 import { coreOfGroup } from "./task_group.ts";
@@ -77,7 +78,9 @@ export function moveOnAfter<T>(
 
 class MoveOnOperation<T> extends ScopeOperation<T, MovedOn<T>> {
   protected override conclude(): MovedOn<T> {
-    if (this.core.timedOut && this.core.failures.length === 0) return { timedOut: true };
+    if (this.core.verdict.timedOut && this.core.verdict.failures.length === 0) {
+      return { timedOut: true };
+    }
     return { timedOut: false, value: super.conclude() as T };
   }
 }

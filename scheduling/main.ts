@@ -9,7 +9,7 @@ import { Cancelled, rootReason } from "../runtime/errors.ts";
 import { failuresOf } from "../runtime/failures.ts";
 import { reportToConsole } from "../runtime/observer.ts";
 import { DEFAULT_GRACE_MS } from "../runtime/core.ts";
-import type { GroupOptions } from "./group_core.ts";
+import type { GroupOptions } from "./group_options.ts";
 import { type Scope, scope } from "./scope.ts";
 
 /** Signals that can end a program from outside. */

@@ -5,7 +5,8 @@
  */
 
 export type { Completion } from "./completions.ts";
-export type { GroupOptions, Timing } from "./group_core.ts";
+export type { Timing } from "./group_core.ts";
+export type { GroupOptions } from "./group_options.ts";
 export { GroupClosedError, TaskGroupError } from "./group_errors.ts";
 export { Operation } from "./operation.ts";
 export { parallelForEach, Scope, scope, type ScopeBody, ScopedTask, scopedTask } from "./scope.ts";

@@ -16,11 +16,11 @@ import { currentHost, type Host, WAKE_INSIDE, type WakeSource } from "../runtime
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { RuntimeApi } from "../runtime/task_body.ts";
 import type { TimerEntry } from "../runtime/timer_wheel.ts";
-import { checkSignal } from "./cancellation.ts";
-import { currentTask, type GroupOptions } from "./group_core.ts";
+import { currentTask } from "./group_core.ts";
+import type { GroupOptions } from "./group_options.ts";
 import type { Operation } from "./operation.ts";
 import { type Scope, scope } from "./scope.ts";
-import { listenOnce } from "./signals.ts";
+import { checkSignal, listenOnce } from "./signals.ts";
 
 /** How the pause of a retry is chosen below its limit: anywhere, not at all, or in the upper half. */
 export type Jitter = "full" | "none" | "equal";

@@ -12,7 +12,8 @@ import { TASK_COMPLETED } from "../runtime/outcome.ts";
 import { PENDING, type Poll, type Pollable, type Waker } from "../runtime/poll.ts";
 import type { Task } from "../runtime/task.ts";
 import type { RuntimeApi, TaskBody, TaskScope } from "../runtime/task_body.ts";
-import type { GroupCore, GroupOptions, InnerGroupOptions } from "./group_core.ts";
+import type { GroupCore } from "./group_core.ts";
+import { type GroupOptions, type InnerGroupOptions, mustBeOptions } from "./group_options.ts";
 import { mapInGroup } from "./group_map.ts";
 import { GroupOperation } from "./group_operation.ts";
 import { Operation } from "./operation.ts";
@@ -138,6 +139,7 @@ export class ScopeOperation<T, R = T> extends GroupOperation<R> {
     if (typeof body !== "function") {
       throw new TypeError(`Cannot ${action}: body is ${typeOf(body)} (must be a function)`);
     }
+    mustBeOptions(options, action);
     const name = options?.name ?? (body.name === "" ? action : body.name);
     const inner: InnerGroupOptions = { ...options, name, shieldMs };
     const scope = new Scope(inner);
@@ -150,7 +152,7 @@ export class ScopeOperation<T, R = T> extends GroupOperation<R> {
   protected conclude(): R {
     const { core } = this;
     const body = core.body!;
-    const verdict = core.verdict();
+    const verdict = core.error();
     if (verdict !== undefined) throw verdict.error;
     if (body.status === TASK_COMPLETED) return body.result as R;
     throw body.result;
@@ -243,6 +245,7 @@ export class ScopedTask implements AsyncDisposable {
 
   /** An empty scope. */
   constructor(options?: GroupOptions) {
+    mustBeOptions(options, "create ScopedTask");
     this.#group = new TaskGroup({ name: "scoped task", ...options });
   }
 

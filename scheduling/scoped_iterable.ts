@@ -9,9 +9,9 @@
 
 import { typeOf } from "../runtime/clock.ts";
 import { Future } from "../runtime/future.ts";
-import { WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
+import { type Host, WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
-import type { GroupOptions } from "./group_core.ts";
+import type { GroupOptions } from "./group_options.ts";
 import { type Operation, Waiters } from "./operation.ts";
 import { type Scope, scope } from "./scope.ts";
 
@@ -219,6 +219,11 @@ class NextValue<T> extends Future<IteratorResult<T, undefined>> {
   override abandon(waker: Waker): boolean {
     this.#from.consumers.remove(waker);
     return true;
+  }
+
+  /** @internal */
+  override get home(): Host | undefined {
+    return this.#operation.home;
   }
 
   override describe(): string {

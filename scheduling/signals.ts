@@ -15,12 +15,7 @@ export function listenOnce(
   signal: AbortSignal,
   onAbort: (reason: unknown) => void,
 ): (() => void) | undefined {
-  if (
-    typeof signal !== "object" || signal === null || typeof signal.aborted !== "boolean" ||
-    typeof signal.addEventListener !== "function"
-  ) {
-    throw new TypeError(`Cannot listen: signal is ${typeOf(signal)} (must be an AbortSignal)`);
-  }
+  checkSignal(signal, "listen");
   if (signal.aborted) {
     onAbort(signal.reason);
     return undefined;
@@ -31,4 +26,20 @@ export function listenOnce(
   };
   signal.addEventListener("abort", listener);
   return () => signal.removeEventListener("abort", listener);
+}
+
+/**
+ * Answers the signal.
+ *
+ * @throws {TypeError} If it is not an AbortSignal
+ */
+export function checkSignal(signal: unknown, action: string): AbortSignal {
+  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
+  if (
+    typeof signal !== "object" || typeof aborted !== "boolean" ||
+    typeof addEventListener !== "function"
+  ) {
+    throw new TypeError(`Cannot ${action}: signal is ${typeOf(signal)} (must be an AbortSignal)`);
+  }
+  return signal as AbortSignal;
 }

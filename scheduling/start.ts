@@ -5,7 +5,9 @@
  */
 
 import { type Host, WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
+import { failureOf } from "../runtime/core.ts";
 import type { JoinHandle } from "../runtime/join_handle.ts";
+import { TASK_FAILED } from "../runtime/outcome.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { Task } from "../runtime/task.ts";
 import type { GroupCore } from "./group_core.ts";
@@ -13,13 +15,16 @@ import { Operation, Waiters } from "./operation.ts";
 
 /** The caller's side of `TaskGroup.start`. */
 export class StartOperation<V, T> extends Operation<{ value: V; handle: JoinHandle<T> }> {
+  readonly #core: GroupCore;
   readonly #task: Task<T>;
   readonly #waiters = new Waiters();
   readonly #excuse: { done(): void };
   #ready: { readonly value: V } | undefined;
+  #observed = false;
 
   constructor(core: GroupCore, spawn: (ready: (value: V) => void) => Task<T>) {
     super();
+    this.#core = core;
     this.#task = spawn((value) => {
       if (this.#ready !== undefined || this.#task.isFinished) return;
       this.#ready = { value };
@@ -27,10 +32,18 @@ export class StartOperation<V, T> extends Operation<{ value: V; handle: JoinHand
       this.#waiters.wakeAll();
     });
     this.#excuse = core.excuse(this.#task);
-    this.#task.onEnd = () => this.#waiters.wakeAll();
+    this.#task.onEnd = () => this.#ended();
+  }
+
+  /** The child ended; before it was ready, its failure is the caller's, if there is one. */
+  #ended(): void {
+    this.#waiters.wakeAll();
+    if (this.#ready !== undefined || this.#observed || this.#task.status !== TASK_FAILED) return;
+    this.#core.host.unobserved(failureOf(this.#task), this);
   }
 
   poll(waker: Waker): Poll<{ value: V; handle: JoinHandle<T> }> {
+    this.#observed = true;
     if (this.#ready !== undefined) return { value: this.#ready.value, handle: this.#task };
     const outcome = this.#task.outcome();
     if (outcome === undefined) {
@@ -40,6 +53,7 @@ export class StartOperation<V, T> extends Operation<{ value: V; handle: JoinHand
     if (outcome.status === "ok") {
       throw new Error(`Cannot start ${this.#task.name}: it returned before it was ready`);
     }
+    this.#task.host.observed(this);
     throw this.#task.result;
   }
 
@@ -47,6 +61,7 @@ export class StartOperation<V, T> extends Operation<{ value: V; handle: JoinHand
   override abandon(waker: Waker, reason: unknown): boolean {
     if (this.#ready !== undefined || this.#task.isFinished) return false;
     this.#waiters.remove(waker);
+    this.#excuse.done(); // what it throws now is the group's
     this.#task.cancel(reason);
     return true;
   }

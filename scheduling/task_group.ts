@@ -14,7 +14,8 @@ import type { Poll, Waker } from "../runtime/poll.ts";
 import type { Task } from "../runtime/task.ts";
 import type { SpawnOptions, TaskBody, TaskScope } from "../runtime/task_body.ts";
 import { type Completion, Completions } from "./completions.ts";
-import { GroupCore, type GroupOptions, type Timing } from "./group_core.ts";
+import { GroupCore, type Timing } from "./group_core.ts";
+import { checkFlag, type GroupOptions } from "./group_options.ts";
 import { mapInGroup } from "./group_map.ts";
 import { GroupOperation } from "./group_operation.ts";
 import type { Operation } from "./operation.ts";
@@ -80,6 +81,7 @@ export let coreOfGroup: (group: TaskGroup) => GroupCore;
  */
 export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
   readonly #core: GroupCore;
+  #any: Completions | undefined;
 
   /**
    * Makes an empty group. Inside a task it belongs to that task, and ends with it at the latest.
@@ -114,10 +116,11 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
   /** Starts a poll-style child over a state: the Vais form. */
   spawn<S, T>(state: S, poll: (state: S, waker: Waker) => Poll<T>): JoinHandle<T>;
   spawn(body: unknown, second?: unknown): JoinHandle<unknown> {
-    if (this.#core.total === 0 && !this.#core.joining) watchForgotten(this, this.#core);
-    const background = typeof second === "object" && second !== null &&
-      (second as GroupSpawnOptions).background === true;
-    return this.#core.spawn(body, second, background);
+    const options = typeof second === "object" ? second as GroupSpawnOptions | null : undefined;
+    const background = checkFlag(options?.background, false, "spawn", "background");
+    const task = this.#core.spawn(body, second, background);
+    if (!this.#core.isWatched && !this.#core.joining) watchForgotten(this, this.#core);
+    return task;
   }
 
   /**
@@ -319,11 +322,9 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
     return new Completions(this.#core, this);
   }
 
-  #any: Completions | undefined;
-
   /** The next child to end, each only once; `undefined` when none is left. */
   waitAny(): Future<Completion | undefined> {
-    this.#any ??= new Completions(this.#core, this);
+    this.#any ??= new Completions(this.#core, this, true);
     return this.#any.next().map((step) => step.done ? undefined : step.value);
   }
 
@@ -363,17 +364,20 @@ export class GroupRun extends GroupOperation<void> {
   }
 
   protected conclude(): void {
-    const verdict = this.core.verdict();
+    const verdict = this.core.error();
     if (verdict !== undefined && !(this.#quiet && verdict.error === this.core.cancelled)) {
       throw verdict.error;
     }
   }
 
-  /** A group that belongs to the waiter is told by the waiter's own cancel; others go on. */
-  override abandon(waker: Waker): boolean {
-    if (this.core.isSettled || this.core.parent?.cancelled !== undefined) return false;
+  /** A group that is not the waiter's own goes on without it. */
+  protected override giveUp(waker: Waker): void {
     this.core.waiters.remove(waker);
-    return true;
+  }
+
+  override abandon(waker: Waker, reason: unknown): boolean {
+    const isOwn = this.core.parent?.cancelled !== undefined;
+    return !super.abandon(waker, reason) && !isOwn && !this.hasEnded;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import process from "node:process";
-import { Cancelled, type Runtime, type TaskBody } from "@vais/runtime";
+import type { Runtime, TaskBody } from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
 import { assertNothingLeft, hostDelay, Probe, within } from "../support/probes.ts";
 import { test } from "../support/test.ts";

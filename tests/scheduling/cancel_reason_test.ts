@@ -274,9 +274,9 @@ test("a task that ignores a hard cancel is reported once, with its name and its 
 
 test("an async body that waits for a foreign promise and ignores a hard cancel is reported too", () => {
   const { runtime, refusals } = watched();
-  const deaf = runtime.spawn(async function deaf() {
+  const deaf = runtime.spawn(async () => {
     await new Promise(() => {});
-  });
+  }, { name: "deaf" });
   runtime.runUntilStalled();
   deaf.cancel("end", { graceMs: 10 });
   for (let i = 0; i < 100; i++) {

@@ -61,7 +61,8 @@ for (const [name, batch] of Object.entries(ENDS)) {
     for (let i = 0; i < rounds; i++) await batch(group, runtime);
     await collect(gc, 1);
     const each = (heapUsed(gc) - before) / (rounds * 1_000);
-    assert(each < 20, `${each.toFixed(1)} bytes a child`);
+    // A task that is kept costs 300 bytes and more; the rest is the engine's own coming and going.
+    assert(each < 100, `${each.toFixed(1)} bytes a child`);
   });
 }
 
@@ -78,7 +79,7 @@ test("children cancelled while they wait for a slot leave nothing behind", async
   const each = (heapUsed(gc) - before) / 20_000;
   holder.cancel();
   await group.run();
-  assert(each < 50, `${each.toFixed(1)} bytes a child`);
+  assert(each < 100, `${each.toFixed(1)} bytes a child`);
 });
 
 const USES: Record<string, (group: TaskGroup) => PromiseLike<unknown>> = {

@@ -125,6 +125,8 @@ export interface Features {
   readonly loose: boolean;
   /** Combinators of `Future` around scopes. */
   readonly raw: boolean;
+  /** Deeper and longer. */
+  readonly large: boolean;
 }
 
 const MS = [0, 1, 2, 3, 5, 8, 20] as const;
@@ -132,9 +134,9 @@ const MS = [0, 1, 2, 3, 5, 8, 20] as const;
 /** A sleep that nothing but a cancel ends within the time of a program. */
 export const LONG_MS = 1_000_000;
 
-/** Programs with these features; about a dozen steps each. */
+/** Programs with these features; a few dozen steps each, a hundred when large. */
 export function programs(features: Features): fc.Arbitrary<Program> {
-  const { async, loose, raw } = features;
+  const { async, loose, raw, large } = features;
   const ms = fc.constantFrom(...MS);
   const graceMs = fc.constantFrom(undefined, undefined, 0, 2, 10);
   const which = fc.nat(7);
@@ -186,7 +188,7 @@ export function programs(features: Features): fc.Arbitrary<Program> {
     { step: Step; steps: readonly Step[]; few: readonly Step[]; body: Body }
   >(
     (tie) => {
-      const some = fc.array(tie("step"), { maxLength: 5, size: "max" });
+      const some = fc.array(tie("step"), { maxLength: large ? 7 : 5, size: "max" });
       const few = fc.array(tie("step"), { maxLength: 2, size: "max" });
       const inner = tie("body");
       const leaves: fc.WeightedArbitrary<Step>[] = [
@@ -336,7 +338,7 @@ export function programs(features: Features): fc.Arbitrary<Program> {
       return {
         steps: some,
         few,
-        step: fc.oneof({ maxDepth: 3, depthIdentifier: "step" }, ...leaves, ...nests),
+        step: fc.oneof({ maxDepth: large ? 5 : 3, depthIdentifier: "step" }, ...leaves, ...nests),
         body: fc.record({ kind, steps: some }),
       };
     },

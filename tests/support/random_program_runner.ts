@@ -30,7 +30,6 @@ import {
   sleep,
   type TaskBody,
   TaskGroup,
-  TaskGroupError,
   type TaskScope,
   TimeoutError,
   withDeadline,
@@ -162,9 +161,9 @@ class Run {
     this.runtime = new SimulatedRuntime({
       ...(program.seed === 0 ? {} : { seed: program.seed }),
       observer: {
-        onUnobserved: (error, task) => {
+        onUnobserved: (error) => {
           if (error instanceof Error && error.message.includes("was dropped without")) return;
-          this.note(`unobserved ${this.#name(error)} of ${task?.name}`);
+          // Not in the trace: when it is told depends on the garbage collector.
           this.#account(error);
         },
         onSwallowedCancel: (task) => this.#swallowed.add(task.id),
@@ -588,7 +587,7 @@ class Run {
       yield handled;
       return;
     }
-    yield* this.#steps(step.between, place);
+    if (step.use === "later") yield* this.#steps(step.between, place);
     let value: unknown;
     try {
       value = yield operation;
@@ -837,7 +836,6 @@ class Run {
     try {
       await this.runtime.run();
     } catch (error) {
-      this.note(`run: ${this.#name(error)}`);
       this.#consume(error);
     }
     await this.runtime.close();
@@ -915,7 +913,7 @@ function plain(steps: readonly Step[]): readonly Step[] {
       case "join":
         return step.how === "join";
       case "scope":
-        return step.use !== "catch";
+        return step.use === "await" || step.use === "drop" && step.between.length === 0;
     }
     return true;
   });
