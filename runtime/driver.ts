@@ -20,6 +20,8 @@ import type { Clock } from "./clock.ts";
 
 /** How long turns go on before the host's event loop gets one, in ms of real time. */
 const SLICE_MS = 1;
+/** The same in virtual time, in turns. */
+const TURNS_PER_SLICE = 256;
 /** Rounds of the microtask queue that async bodies get before the runtime parks. */
 const MICROTASK_ROUNDS = 3;
 
@@ -40,6 +42,33 @@ export interface Driven {
   report(failure: Failure): void;
   /** What is alive, for the error text. */
   dump(): { toString(): string };
+}
+
+/** Turns go on for so long. */
+class TimeSlice {
+  endMs = performance.now() + SLICE_MS;
+
+  begin(): void {
+    this.endMs = performance.now() + SLICE_MS;
+  }
+
+  isOver(): boolean {
+    return performance.now() >= this.endMs;
+  }
+}
+
+/** So many turns go on, whatever time they take. */
+class TurnSlice {
+  readonly endMs = Infinity;
+  #turns = 0;
+
+  begin(): void {
+    this.#turns = 0;
+  }
+
+  isOver(): boolean {
+    return ++this.#turns >= TURNS_PER_SLICE;
+  }
 }
 
 interface Run {
@@ -107,13 +136,13 @@ export class Driver {
 
   async #drive(): Promise<void> {
     const { queue } = this.#driven;
-    let sliceEnd = performance.now() + SLICE_MS;
+    const slice = this.#parker.isVirtual === true ? new TurnSlice() : new TimeSlice();
     while (this.#holds > 0) {
-      this.#driven.turn(sliceEnd);
-      if (performance.now() >= sliceEnd) {
+      this.#driven.turn(slice.endMs);
+      if (slice.isOver()) {
         this.parks++;
         await this.#parker.park(0);
-        sliceEnd = performance.now() + SLICE_MS;
+        slice.begin();
         continue;
       }
       // Async bodies that were resumed go on in microtasks.
@@ -127,7 +156,7 @@ export class Driver {
         if (this.#holds === 0 || !queue.isEmpty) continue;
       }
       await this.#park();
-      sliceEnd = performance.now() + SLICE_MS;
+      slice.begin();
     }
     this.#isDriving = false;
   }

@@ -10,6 +10,11 @@
 /** Where a runtime waits. */
 export interface Parker {
   /**
+   * Time is virtual: turns are not cut into slices of real time, so that the order of everything is
+   * the same in each run.
+   */
+  readonly isVirtual?: boolean;
+  /**
    * Waits until `unpark`, for at most `ms` (0: just gives the host's event loop a turn; `Infinity`:
    * no limit). May return early. Keeps the process alive meanwhile.
    */

@@ -424,16 +424,17 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     this.#cancel?.parked(this);
   }
 
+  /** An async body on its way by itself: it is counted as a wait for the outside. */
+  get #isFloating(): boolean {
+    return this.#kind === ASYNC && this.#counted === WAKE_OUTSIDE;
+  }
+
   #unpark(): void {
     const counted = this.#counted;
     if (counted >= 0) {
       this.#counted = -1;
       // While an async body waits on a future of ours, that wait is counted instead.
-      if (
-        !(counted === WAKE_OUTSIDE && this.#firstWait !== undefined && this.#awaiting === undefined)
-      ) {
-        this.host.waits[counted]!--;
-      }
+      if (this.#kind !== ASYNC || this.#firstWait === undefined) this.host.waits[counted]!--;
     }
   }
 
@@ -606,7 +607,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     const first = this.#firstWait;
     wait.nextWait = first;
     if (first !== undefined) first.prevWait = wait;
-    else if (this.#counted === WAKE_OUTSIDE) this.host.waits[WAKE_OUTSIDE]!--;
+    else if (this.#isFloating) this.host.waits[WAKE_OUTSIDE]!--;
     this.#firstWait = wait;
     const cancel = this.#cancel;
     if (cancel === undefined) return false;
@@ -624,9 +625,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
 
   detach(wait: AttachedWait): void {
     this.#unlink(wait);
-    if (this.#firstWait === undefined && this.#counted === WAKE_OUTSIDE) {
-      this.host.waits[WAKE_OUTSIDE]!++;
-    }
+    if (this.#firstWait === undefined && this.#isFloating) this.host.waits[WAKE_OUTSIDE]!++;
   }
 
   #unlink(wait: AttachedWait): void {

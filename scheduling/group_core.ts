@@ -291,7 +291,8 @@ export class GroupCore implements Owner {
       this.joining = true;
       this.host.observed(this);
     }
-    this.settleIfDone();
+    if (this.#over) this.waiters.wakeAll();
+    else this.settleIfDone();
   }
 
   /** The error to throw to those who wait, if there is one. */

@@ -92,9 +92,7 @@ class MapOperation<I, R> extends Operation<R[] | void> {
         const limit = this.#core.maxConcurrency;
         if (limit > 0 && this.#live.size >= limit) break;
         if (this.#core.isClosed) {
-          this.#stop({
-            error: this.#core.cancelled ?? new Error(`${this.#core.label} was closed`),
-          });
+          this.#stop({ error: this.#core.cancelled ?? this.#core.closedError() });
           break;
         }
         const step = this.#items.next();

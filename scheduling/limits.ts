@@ -118,6 +118,7 @@ export function withDeadline<T>(
 class DeadlineOperation<T> extends ScopeOperation<T> {
   constructor(body: ScopeBody<T>, options: LimitOptions | undefined, deadline: number | Date) {
     super(body, options, "withDeadline");
+    if (this.core.isOver) return;
     const { deadline: limit, host } = this.core;
     limit.moveTo(
       deadline instanceof Date ? host.clock.now() + deadline.getTime() - Date.now() : deadline,

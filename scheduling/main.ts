@@ -7,7 +7,10 @@
 import { checkDuration, typeOf } from "../runtime/clock.ts";
 import { Cancelled, rootReason } from "../runtime/errors.ts";
 import { failuresOf } from "../runtime/failures.ts";
+import { getRuntime } from "../runtime/globals.ts";
+import { WAKE_MAYBE } from "../runtime/host.ts";
 import { reportToConsole } from "../runtime/observer.ts";
+import { coreOf } from "../runtime/runtime.ts";
 import { DEFAULT_GRACE_MS } from "../runtime/core.ts";
 import type { GroupOptions } from "./group_options.ts";
 import { type Scope, scope } from "./scope.ts";
@@ -93,7 +96,8 @@ export async function main(body: MainBody, options: MainOptions = {}): Promise<n
     const listener = () => {
       received ??= signal;
       const code = 128 + SIGNAL_NUMBERS[received];
-      if (++count > 2) process.exit(code);
+      // In a microtask, so that the program's own listeners hear of it first.
+      if (++count > 2) return queueMicrotask(() => process.exit(code));
       root?.cancel({ kind: "shutdown", signal }, { graceMs: count === 1 ? graceMs : 0 });
       if (count === 2) {
         const force = setTimeout(() => process.exit(code), FORCED_EXIT_MS);
@@ -104,6 +108,9 @@ export async function main(body: MainBody, options: MainOptions = {}): Promise<n
     return () => process.off(signal, listener);
   });
   let code = 0;
+  // A program that only waits for a signal is not deadlocked.
+  const { waits } = coreOf(options.runtime ?? getRuntime(), "run main");
+  waits[WAKE_MAYBE]!++;
   try {
     const answer = await scope((s) => {
       root = s;
@@ -114,6 +121,7 @@ export async function main(body: MainBody, options: MainOptions = {}): Promise<n
     code = isShutdown(error) ? 0 : 1;
     if (code === 1) printFailure(error);
   } finally {
+    waits[WAKE_MAYBE]!--;
     for (const stop of listeners) stop();
   }
   if (received !== undefined && code === 0) code = 128 + SIGNAL_NUMBERS[received];

@@ -26,6 +26,7 @@ const SETTLE_TURNS = 2;
  * still meanwhile: a jump over it would invent an order that cannot happen.
  */
 class VirtualParker implements Parker {
+  readonly isVirtual = true;
   readonly #clock: VirtualClock;
   readonly #host = new HostParker();
   /** Set once the runtime exists. */

@@ -171,7 +171,7 @@ test("TaskGroup.map and forEach: a failure stops the pulling, calls return() onc
   }
 });
 
-test("TaskGroup.map: an error of the items is thrown after the living children have ended", async () => {
+test("TaskGroup.map: an error of the items cancels the living children, and is thrown when they have ended", async () => {
   const runtime = new SimulatedRuntime();
   const error = new Error("source");
   const group = new TaskGroup({ runtime });
@@ -182,12 +182,17 @@ test("TaskGroup.map: an error of the items is thrown after the living children h
       throw error;
     })(),
     function* (_item, _index, task) {
-      yield* task.sleep(5);
-      ended++;
+      try {
+        yield* task.sleep(1_000);
+      } finally {
+        yield* runtime.sleep(5);
+        ended++;
+      }
     },
   );
+  runtime.runUntilStalled();
   assertStrictEquals(await caught(run), error);
-  assertEquals(ended, 1);
+  assertEquals([ended, group.completed], [0, 1]); // cancelled before it was started
 });
 
 test("TaskGroup.map that nobody awaits: an error of the items still reaches run() or the observer", async () => {
