@@ -9,6 +9,7 @@
 
 import { storedOwner } from "./async_context.ts";
 import type { Clock } from "./clock.ts";
+import type { Failure } from "./failures.ts";
 import type { Watch } from "./observer.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 import type { Waker } from "./poll.ts";
@@ -56,6 +57,8 @@ export interface Host {
   exited(task: Waiter): void;
   /** A task waits for another one: a cycle may have closed. */
   joinParked(task: Waiter): void;
+  /** Something failed and, at this moment, nobody waits for `holder`, which has the error. */
+  unobserved(failure: Failure, holder: object): void;
   /** Somebody looked at the outcome after all. */
   observed(holder: object): void;
 }

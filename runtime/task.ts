@@ -568,7 +568,10 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   #abandonBody(): void {
     const cancelled = this.#cancel!.cancelled;
     if (this.#kind === POLLABLE && !abandon(this.#body as Pollable<unknown>, this, cancelled)) {
-      if (this.#phase !== PARKED) this.#park(undefined, WAKE_INSIDE);
+      // It will end by itself: polled now, it waits on; queued, its turn comes.
+      if (this.#phase === RUNNING || this.#phase === RUNNING_WOKEN) {
+        this.#park(undefined, WAKE_INSIDE);
+      }
       return;
     }
     this.#close(TASK_CANCELLED, cancelled);

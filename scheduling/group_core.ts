@@ -105,7 +105,11 @@ export class GroupCore implements Owner {
     const pending = checked.shieldMs === undefined
       ? this.parent?.pendingCancel
       : this.parent?.cancelled;
-    if (pending !== undefined) this.cancelFromParent(pending, this.graceMs);
+    if (pending !== undefined) {
+      this.cancelFromParent(pending, this.graceMs);
+      // Nothing will run here: that is what the cancellation has ended.
+      if (this.cancelled !== undefined) this.verdict.isCaught = true;
+    }
   }
 
   // ---- spawning -----------------------------------------------------------------------------

@@ -118,8 +118,9 @@ class JoinOperation<T, R> extends GroupOperation<R> {
   #ended(task: Task<T>, index: number): void {
     const { core } = this;
     // Ends that this join or its surroundings caused are not news; their failures are the group's.
-    if (this.#decided || core.cancelled !== undefined) return;
+    // A value that came in spite of a cancel still counts.
     const outcome = task.outcome()!;
+    if (this.#decided || core.cancelled !== undefined && outcome.status !== "ok") return;
     if (outcome.status === "error") {
       this.#told.set(task, failureOf(task));
       core.excuse(task);

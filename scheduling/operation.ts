@@ -7,6 +7,7 @@
 import { Future } from "../runtime/future.ts";
 import type { Waker } from "../runtime/poll.ts";
 import { addWaker, removeWaker, wakeAll, type WakerSlot } from "../runtime/wakers.ts";
+import { Shared } from "./shared.ts";
 
 /**
  * What `scope()` and its kin answer: a `Promise` that has already begun, usable with `yield*` too.
@@ -19,20 +20,12 @@ export abstract class Operation<T> extends Future<T> {
     // deno-lint-ignore no-explicit-any -- as Promise has it
     onError?: ((error: any) => R | PromiseLike<R>) | null,
   ): Future<T | R> {
-    return Future.from(this.then(undefined, onError));
+    return new Shared(super.catch(onError));
   }
 
   /** As `Promise.prototype.finally`: subscribes at once. */
   override finally(onEnd?: (() => void) | null): Future<T> {
-    return Future.from(
-      this.then((value) => {
-        onEnd?.();
-        return value;
-      }, (error) => {
-        onEnd?.();
-        throw error;
-      }),
-    );
+    return new Shared(super.finally(onEnd));
   }
 }
 

@@ -298,8 +298,8 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
   }
 
   /** Calls `fn` for each item, a child each, as many at once as the group allows; waits for all. */
-  async forEach<I>(items: Iterable<I>, fn: ItemBody<I, unknown>): Promise<void> {
-    await mapInGroup(this.#core, this, items, fn, false);
+  forEach<I>(items: Iterable<I>, fn: ItemBody<I, unknown>): Operation<void> {
+    return mapInGroup(this.#core, this, items, fn, false);
   }
 
   /**

@@ -186,9 +186,11 @@ chapter("the customer gives up, but what is being paid is paid");
       say("order closed");
     }
   }, { name: "order" });
+  const running = runtime.run();
   await paying;
   const outcome = await order.cancelAndJoin("no more tea");
   say(outcome.status, outcome.status === "cancelled" ? describeReason(outcome.reason) : "");
+  await running;
   await runtime.close();
   say("alive:", runtime.taskCount);
 }

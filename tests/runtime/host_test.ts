@@ -7,7 +7,7 @@ import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes }
 import { execFile } from "node:child_process";
 import process from "node:process";
 import { Future, Runtime, yieldNow } from "@vais/runtime";
-import { hostDelay } from "../support/probes.ts";
+import { hostDelay, Probe } from "../support/probes.ts";
 import { test } from "../support/test.ts";
 
 const IMPORT =
@@ -90,25 +90,66 @@ test("an async body goes on beside a generator that yields without end", async (
   assertEquals(steps, 20);
 });
 
-test("an async body that awaits ready futures without end starves neither the host nor other tasks", async () => {
+const endless: Record<string, (runtime: Runtime) => () => PromiseLike<unknown>> = {
+  "ready futures": () => () => Future.ready(1),
+  "a finished task": (runtime) => {
+    const finished = runtime.spawn(() => 1);
+    return () => finished;
+  },
+  "yieldNow": () => () => yieldNow(),
+  "new tasks": (runtime) => () => runtime.spawn(() => 1),
+  "sleep(0)": (runtime) => () => runtime.sleep(0),
+};
+for (const [what, make] of Object.entries(endless)) {
+  test(`an async body that awaits ${what} without end starves neither the host nor other tasks`, async () => {
+    const runtime = new Runtime();
+    const end = performance.now() + 80;
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 5);
+    try {
+      const next = make(runtime);
+      const greedy = runtime.spawn(async () => {
+        while (performance.now() < end) await next();
+      });
+      let naps = 0;
+      runtime.spawn(function* (task) {
+        while (!greedy.isFinished) {
+          yield* task.sleep(1);
+          naps++;
+        }
+      });
+      await runtime.run();
+      assertGreater(naps, 2);
+      assertGreater(ticks, 2);
+    } finally {
+      clearInterval(timer);
+    }
+  });
+}
+
+test("two async bodies that wake each other without end do not starve the host", async () => {
   const runtime = new Runtime();
-  const end = performance.now() + 60;
+  const end = performance.now() + 80;
   let ticks = 0;
   const timer = setInterval(() => ticks++, 5);
-  const finished = runtime.spawn(() => 1);
-  for (const make of [() => Future.ready(1), () => finished, () => yieldNow()]) {
-    runtime.spawn(async () => {
-      while (performance.now() < end) await make();
-    });
+  try {
+    const balls: Probe<void>[] = [new Probe(), new Probe()];
+    for (const side of [0, 1]) {
+      runtime.spawn(async (task) => {
+        while (performance.now() < end) {
+          const mine = balls[side]!;
+          balls[1 - side]!.resolve();
+          await task.wait(mine);
+          balls[side] = new Probe();
+        }
+        balls[1 - side]!.resolve();
+      });
+    }
+    await runtime.run();
+    assertGreater(ticks, 2);
+  } finally {
+    clearInterval(timer);
   }
-  const other = runtime.spawn(function* (task) {
-    for (let i = 0; i < 5; i++) yield* task.sleep(1);
-    return performance.now();
-  });
-  assertLess(await other, end);
-  await runtime.run();
-  clearInterval(timer);
-  assertGreater(ticks, 2);
 });
 
 test("one batch of very many tasks is cut into slices: the host's timers go on within it", async () => {
