@@ -61,11 +61,11 @@ export function failuresOf(error: unknown): readonly Failure[] {
 export function addFailure(list: Failure[], failure: Failure, task: object | undefined): void {
   const { error } = failure;
   const behind = typeof error === "object" && error !== null ? known.get(error) : undefined;
-  if (behind === undefined || task === undefined || behind.carrier !== task) {
-    list.push(failure);
-    return;
-  }
-  const below = behind.failures;
+  const isPassedOn = behind !== undefined && task !== undefined && behind.carrier === task;
+  if (!isPassedOn) list.push(failure);
+  if (behind === undefined) return;
+  // Come another way, by a join or a later throw, it still has the others behind it.
+  const below = isPassedOn ? behind.failures : behind.failures.filter((f) => f.error !== error);
   for (let i = 0; i < below.length; i++) if (!list.includes(below[i]!)) list.push(below[i]!);
 }
 

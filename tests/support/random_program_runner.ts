@@ -344,6 +344,11 @@ class Run {
     if (node.live > 0) this.#problem(`${node.label} was left with ${node.live} alive`);
   }
 
+  /** An async body goes on a little later; a group that is not closed may have new children then. */
+  #groupLeft(node: Node, place: Place): void {
+    if (!place.isAsync) this.#left(node);
+  }
+
   *#steps(steps: readonly Step[], place: Place): Steps {
     for (const step of steps) yield* this.#step(step, place);
   }
@@ -627,7 +632,7 @@ class Run {
         } catch (error) {
           this.#consume(error);
         }
-        this.#left(node);
+        this.#groupLeft(node, place);
         // After a bare await the body must make itself known again.
         yield place.task.wait(Promise.resolve());
         return;
@@ -637,7 +642,7 @@ class Run {
         } catch (error) {
           this.#consume(error);
         } finally {
-          this.#left(node);
+          this.#groupLeft(node, place);
         }
         yield* this.#steps(step.steps, inner);
         break;
@@ -647,7 +652,7 @@ class Run {
     try {
       yield step.end === "cancelAndJoin" ? group.cancelAndJoin() : group.run();
     } finally {
-      this.#left(node);
+      this.#groupLeft(node, place);
     }
   }
 
@@ -741,7 +746,7 @@ class Run {
     try {
       yield group.run();
     } finally {
-      this.#left(node);
+      this.#groupLeft(node, place);
     }
   }
 
