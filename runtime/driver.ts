@@ -155,8 +155,8 @@ export class Driver {
         await undefined;
         if (this.#holds === 0 || !queue.isEmpty) continue;
       }
+      // The slice goes on: a park that ends at once gave the host no turn.
       await this.#park();
-      slice.begin();
     }
     this.#isDriving = false;
   }

@@ -142,7 +142,12 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
     return combine(anyPolicy(branches.length), branches);
   }
 
-  /** The first to end, by value or error; the others are cancelled. Of none, never ends. */
+  /**
+   * The first to end, by value or error; the others are cancelled. Of none, never ends.
+   *
+   * Does not wait for the cleanup of a scope among the losers, as `race` of bodies does; the task
+   * that opened the scope does, before it ends.
+   */
   static race<T>(futures: Iterable<Pollable<T> | PromiseLike<T>>): Future<T> {
     return combine(racePolicy(), toFutures(futures, "race"));
   }
