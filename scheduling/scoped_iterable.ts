@@ -29,7 +29,7 @@ export interface ScopedIterator<T> extends AsyncIterableIterator<T, undefined>, 
   /** The next value; also a future, so a generator task may `yield*` it. */
   next(): Future<IteratorResult<T, undefined>>;
   /** Cancels the producer, settles a pending `next()` as done, and waits for the cleanup. */
-  return(): Promise<IteratorResult<T, undefined>>;
+  return(): Future<IteratorResult<T, undefined>>;
 }
 
 /**
@@ -37,7 +37,8 @@ export interface ScopedIterator<T> extends AsyncIterableIterator<T, undefined>, 
  *
  * The producer begins at the first `next()`, and runs at most one value ahead: `emit` waits until
  * its value is taken. When it fails, or a child does, the pending `next()` throws that. Leaving the
- * loop cancels it, and the loop is left when its cleanup is done.
+ * loop cancels it, and the loop is left when its cleanup is done. (A consumer that is itself
+ * cancelled leaves at once; the task it belongs to waits for the producer before it ends.)
  *
  * @example
  * ```ts
@@ -66,7 +67,7 @@ export interface ScopedIterator<T> extends AsyncIterableIterator<T, undefined>, 
 export function scopedIterable<T>(
   producer: Producer<T>,
   options?: GroupOptions,
-): AsyncIterable<T> {
+): { [Symbol.asyncIterator](): ScopedIterator<T> } {
   if (typeof producer !== "function") {
     throw new TypeError(
       `Cannot create iterable: producer is ${typeOf(producer)} (must be a function)`,
@@ -106,21 +107,16 @@ class Producing<T> implements ScopedIterator<T> {
     return new NextValue(this, this.#begin());
   }
 
-  async return(): Promise<IteratorResult<T, undefined>> {
+  return(): Future<IteratorResult<T, undefined>> {
     this.#left = true;
     this.consumers.wakeAll();
+    const done: IteratorResult<T, undefined> = { done: true, value: undefined };
     const operation = this.#operation;
-    if (operation !== undefined && !this.#ended) {
-      this.#scope?.cancel({ kind: "requested", by: "its consumer", note: "the loop was left" });
-      try {
-        await operation;
-      } catch (error) {
-        if ((error as Error | undefined)?.name !== "AbortError") throw error;
-      } finally {
-        this.#ended = true;
-      }
-    }
-    return { done: true, value: undefined };
+    if (operation === undefined || this.#ended) return Future.ready(done);
+    this.#scope?.cancel({ kind: "requested", by: "its consumer", note: "the loop was left" });
+    return operation.catch((error) => {
+      if ((error as Error | undefined)?.name !== "AbortError") throw error;
+    }).map(() => done);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
