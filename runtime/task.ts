@@ -334,8 +334,9 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     let value: Poll<unknown>;
     try {
       value = this.#pollFn !== undefined
-        ? checkPolled(this.#pollFn(this.#body, this))
-        : checkPolled((this.#body as Pollable<unknown>).poll(this));
+        ? this.#pollFn(this.#body, this)
+        : (this.#body as Pollable<unknown>).poll(this);
+      if (value !== PENDING) checkPolled(value);
     } catch (error) {
       return this.#endWithError(error);
     }
@@ -368,7 +369,8 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
           failed = true;
         } else {
           try {
-            input = checkPolled(waiting.poll(this));
+            input = waiting.poll(this);
+            if (typeof input === "object") checkPolled(input);
           } catch (error) {
             input = error;
             failed = true;
