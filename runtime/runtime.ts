@@ -126,8 +126,8 @@ export class Runtime implements RuntimeApi, AsyncDisposable {
   /**
    * Runs everything until this one is done, blocking the thread; answers its value or throws.
    *
-   * Host promises, timers and I/O cannot progress meanwhile: an async body may await futures that
-   * are ready at once, nothing else. Use `await` or `run()` for those.
+   * Host promises, timers and I/O cannot progress meanwhile, so an async body cannot get past its
+   * first `await`: write a generator, or use `await` or `run()`.
    *
    * @throws {DeadlockError} If it can never be done, also because it waits for the host
    * @throws {TypeError} If called inside a task of this runtime

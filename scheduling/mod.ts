@@ -47,16 +47,18 @@ export {
   scopedIterable,
   type ScopedIterator,
 } from "./scoped_iterable.ts";
+export type {
+  CancellationCallback,
+  CancellationReason,
+  CancellationState,
+} from "./cancellation_reason.ts";
+export { CancellationSource } from "./cancellation_source.ts";
+export { CancellationToken } from "./cancellation_token.ts";
 export {
-  type CancellationCallback,
   type CancellationInput,
-  type CancellationReason,
-  CancellationSource,
-  type CancellationState,
-  CancellationToken,
   LinkedCancellation,
   ScopedCancellation,
-} from "./cancellation.ts";
+} from "./linked_cancellation.ts";
 export { Deferred, type DeferredState } from "./deferred.ts";
 export {
   delay,

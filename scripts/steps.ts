@@ -34,6 +34,8 @@ export interface Step {
 /** A finished command. */
 export interface Ran {
   ok: boolean;
+  /** The exit code; missing when the command could not be run. */
+  code?: number;
   stdout: string;
   stderr: string;
   /** The command line, then everything it printed, to be shown on failure. */
@@ -68,6 +70,7 @@ export async function capture(
     const end = code === 0 ? "" : `exited ${signal ?? code}`;
     return {
       ok: code === 0,
+      code,
       stdout: out,
       stderr: err,
       log: [line, out.trimEnd(), err.trimEnd(), end].filter(Boolean).join("\n"),

@@ -6,7 +6,8 @@
  *   Node that is on PATH;
  * - compiles tests/npm/consumer.ts strictly under `node16` and `bundler`;
  * - runs publint and arethetypeswrong;
- * - runs tests/npm/same_program.ts, whose output must equal that on Deno.
+ * - runs tests/npm/same_program.ts, whose output must equal that on Deno;
+ * - runs the programs of examples/, compiled as their users would.
  *
  * esbuild makes each test file into one module for Node. The library is never
  * bundled: its public names are left to Node, and a relative import of one of
@@ -17,6 +18,7 @@
  *
  * @module
  */
+import { cp } from "node:fs/promises";
 import * as esbuild from "esbuild";
 import { buildNpm } from "./build_npm.ts";
 import {
@@ -46,6 +48,14 @@ const DEPENDENCIES = {
 
 /** Folders of `tests/` that are not for Node. */
 const NOT_SHARED = ["deno", "npm", "scripts", "support"];
+
+/** The programs of `examples/`: how each is run, and what must come of it. */
+const EXAMPLES = [
+  // A tree of one's own, some of whose links are broken: only the demo forgives them.
+  { name: "check_links", args: ["examples/site"], code: 1, prints: /^ *8 {2}broken$/m },
+  { name: "supervise", args: ["--for=1500"], code: 0, prints: /, 0 left behind;/ },
+  { name: "pipeline", args: ["--size=8"], code: 0, prints: / 8\.0 MB in \d+ files,/ },
+];
 
 const STRICT = {
   strict: true,
@@ -112,6 +122,7 @@ export function npmSteps(): Step[] {
       (at) => runBin(at, "attw", "--profile", "esm-only", "--no-emoji"),
     ),
     withProject("same-program", runSameProgram),
+    withProject("examples", runExamples),
   ];
 }
 
@@ -291,6 +302,38 @@ async function runSameProgram({ folder }: Project): Promise<Outcome> {
       log: `${onDeno.log}\n${onNode.log}`,
     }),
     note: `${onDeno.stdout.trimEnd().split("\n").length} lines`,
+  };
+}
+
+/** Bundles the examples and runs each on Node: one test each. */
+async function runExamples({ folder }: Project): Promise<Outcome> {
+  try {
+    await esbuild.build({
+      entryPoints: EXAMPLES.map(({ name }) => `${ROOT}examples/${name}.ts`),
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      target: "node20",
+      external: ["@vais/runtime", "node:*"],
+      outdir: `${folder}/examples`,
+      outExtension: { ".js": ".mjs" },
+      logLevel: "silent",
+    });
+  } finally {
+    await esbuild.stop();
+  }
+  await cp(`${ROOT}examples/site`, `${folder}/examples/site`, { recursive: true });
+  const logs: string[] = [];
+  for (const { name, args, code, prints } of EXAMPLES) {
+    const ran = await capture("node", [`examples/${name}.mjs`, ...args], { cwd: folder });
+    if (ran.code === code && prints.test(ran.stdout)) continue;
+    logs.push(`${ran.log}\nmust exit ${code} and print ${prints}`);
+  }
+  return {
+    passed: EXAMPLES.length - logs.length,
+    failed: logs.length,
+    skipped: 0,
+    log: logs.join("\n\n"),
   };
 }
 

@@ -14,202 +14,38 @@
  */
 
 import { checkTimeout, typeOf } from "../runtime/clock.ts";
-import { Cancelled, type CancelReason, describeReason } from "../runtime/errors.ts";
+import { Cancelled } from "../runtime/errors.ts";
 import { Future } from "../runtime/future.ts";
 import { WAKE_MAYBE, WAKE_OUTSIDE, type WakeSource } from "../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
+import {
+  type CancellationCallback,
+  type CancellationReason,
+  type CancellationState,
+  REASONS,
+  thrownFor,
+  toCause,
+  type Why,
+  whyOfSignal,
+} from "./cancellation_reason.ts";
+import {
+  CancellationToken,
+  checkCallback,
+  Registration,
+  type WatchedCancellation,
+  WHEN_CANCELLED,
+} from "./cancellation_token.ts";
+import { QuietTimer } from "./quiet_timer.ts";
 import { checkSignal, listenOnce } from "./signals.ts";
 
-/** Why a {@linkcode CancellationSource} was cancelled. */
-export type CancellationReason =
-  | "user_requested"
-  | "timeout"
-  | "parent_cancelled"
-  | "resource_exhausted"
-  | "shutdown"
-  | "error_occurred";
-
-/** How far a cancellation has come; the middle state is that of the callbacks. */
-export type CancellationState = "active" | "cancellation_requested" | "cancelled";
-
-/** Told of a cancellation. What it throws is thrown by the cancel, after all others were told. */
-export type CancellationCallback = (
-  reason: CancellationReason,
-  message: string | undefined,
-) => void;
-
-/** What a {@linkcode LinkedCancellation} can follow. */
-export type CancellationInput = CancellationSource | CancellationToken | AbortSignal;
-
-const REASONS: readonly string[] = [
-  "user_requested",
-  "timeout",
-  "parent_cancelled",
-  "resource_exhausted",
-  "shutdown",
-  "error_occurred",
-];
-
-/** A cancellation as told here, and as it is thrown. */
-interface Why {
-  readonly reason: CancellationReason;
-  readonly message: string | undefined;
-  readonly cause: CancelReason;
-  /** Made when first needed; all who are cancelled for this share it. */
-  thrown: Cancelled | undefined;
-}
-
-/** How our own reasons are known again when they come back as the reason of a signal. */
-const known = new WeakMap<CancelReason, Why>();
-
-function thrownFor(why: Why): Cancelled {
-  if (why.thrown === undefined) why.thrown = Cancelled.quiet(why.cause);
-  known.set(why.cause, why);
-  return why.thrown;
-}
-
-/** The reason as tasks and scopes tell it. */
-function toCause(
-  reason: CancellationReason,
-  message: string | undefined,
-  timeoutMs: number,
-): CancelReason {
-  switch (reason) {
-    case "user_requested":
-      return message === undefined ? { kind: "requested" } : { kind: "requested", note: message };
-    case "timeout":
-      return message === undefined
-        ? { kind: "deadline", timeoutMs }
-        : { kind: "deadline", timeoutMs, by: message };
-    case "parent_cancelled":
-      return {
-        kind: "parent",
-        by: "parent source",
-        cause: message === undefined ? { kind: "requested" } : { kind: "requested", note: message },
-      };
-    case "shutdown":
-      return message === undefined ? { kind: "shutdown" } : { kind: "shutdown", signal: message };
-    case "resource_exhausted":
-    case "error_occurred":
-      return {
-        kind: "requested",
-        note: message === undefined ? reason : `${reason}: ${message}`,
-      };
-  }
-}
-
-/** The reason of an aborted signal, whoever aborted it. */
-function whyOfSignal(reason: unknown): Why {
-  const thrown = reason instanceof Cancelled ? reason : Cancelled.quiet({ kind: "signal", reason });
-  const same = known.get(thrown.reason);
-  return same ?? { ...classify(reason), cause: thrown.reason, thrown };
-}
-
-function classify(
-  reason: unknown,
-): { reason: CancellationReason; message: string | undefined } {
-  let at = reason;
-  while (at instanceof Cancelled && at.reason.kind === "signal") at = at.reason.reason;
-  if (at instanceof Cancelled) {
-    const own = known.get(at.reason);
-    if (own !== undefined) return { reason: own.reason, message: own.message };
-    return { reason: REASON_OF_KIND[at.reason.kind], message: describeReason(at.reason) };
-  }
-  if (typeof at === "string") {
-    return REASONS.includes(at)
-      ? { reason: at as CancellationReason, message: undefined }
-      : { reason: "user_requested", message: at };
-  }
-  if (typeof at !== "object" || at === null) {
-    return { reason: "user_requested", message: undefined };
-  }
-  const { name, message } = at as { name?: unknown; message?: unknown };
-  return {
-    reason: name === "TimeoutError"
-      ? "timeout"
-      : at instanceof Error && name !== "AbortError"
-      ? "error_occurred"
-      : "user_requested",
-    message: typeof message === "string" ? message : undefined,
-  };
-}
-
-const REASON_OF_KIND: Readonly<Record<CancelReason["kind"], CancellationReason>> = {
-  requested: "user_requested",
-  deadline: "timeout",
-  parent: "parent_cancelled",
-  "sibling-failed": "error_occurred",
-  signal: "user_requested",
-  shutdown: "shutdown",
-};
-
-/** A callback in a source's list. */
-class Registration implements Disposable {
-  #list: Set<Registration> | undefined;
-  readonly callback: CancellationCallback;
-
-  constructor(callback: CancellationCallback, list: Set<Registration> | undefined) {
-    this.callback = callback;
-    this.#list = list;
-    list?.add(this);
-  }
-
-  [Symbol.dispose](): void {
-    this.#list?.delete(this);
-    this.#list = undefined;
-  }
-}
-
-/** The longest timer hosts take; longer ones are made of several. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
-type TimerId = number | { unref?(): void };
-
-interface HostTimers {
-  setTimeout(callback: () => void, ms: number): TimerId;
-  clearTimeout(timer: TimerId): void;
-  Deno?: { unrefTimer?(timer: number): void };
-}
-
-/** A host timer of any length, never early, that does not keep the process alive. */
-class QuietTimer {
-  readonly ms: number;
-  readonly #whenMs: number;
-  readonly #onDue: () => void;
-  #id: TimerId;
-
-  constructor(ms: number, onDue: () => void) {
-    this.ms = ms;
-    this.#whenMs = performance.now() + ms;
-    this.#onDue = onDue;
-    this.#id = this.#arm(ms);
-  }
-
-  #arm(ms: number): TimerId {
-    const host = globalThis as unknown as HostTimers;
-    const id = host.setTimeout(() => {
-      const left = this.#whenMs - performance.now();
-      if (left > 0) this.#id = this.#arm(left);
-      else this.#onDue();
-    }, Math.min(Math.ceil(ms), LONGEST_TIMER_MS));
-    if (typeof id === "number") host.Deno?.unrefTimer?.(id);
-    else id.unref?.();
-    return id;
-  }
-
-  stop(): void {
-    (globalThis as unknown as HostTimers).clearTimeout(this.#id);
-  }
-}
-
-/** What the classes below may do with a source. */
-let follow: (
+/** Makes a source follow others as an equal: with their reason, not as a child. */
+export let follow: (
   follower: CancellationSource,
   inputs: ReadonlySet<CancellationSource | AbortSignal>,
 ) => void;
+/** What the future below may do with a source. */
 let pollCancelled: (source: CancellationSource, waker: Waker) => Poll<CancellationReason>;
 let forgetWaiter: (source: CancellationSource, waker: Waker) => void;
-let sourceOf: (token: CancellationToken) => CancellationSource | undefined;
 /** A timer is at work for the source, or for one it follows. */
 let isTimed: (source: CancellationSource) => boolean;
 
@@ -231,7 +67,7 @@ let isTimed: (source: CancellationSource) => boolean;
  * assertEquals([source.state, source.reason, source.message], ["cancelled", "shutdown", "SIGTERM"]);
  * ```
  */
-export class CancellationSource implements Disposable {
+export class CancellationSource implements Disposable, WatchedCancellation {
   #state: CancellationState = "active";
   #why: Why | undefined = undefined;
   /** The sources it follows. */
@@ -529,15 +365,16 @@ export class CancellationSource implements Disposable {
    * @throws {TypeError} If it is not a function
    */
   onCancel(callback: CancellationCallback): Disposable {
-    if (typeof callback !== "function") {
-      throw new TypeError(
-        `Cannot register: the callback is ${typeOf(callback)} (must be a function)`,
-      );
-    }
+    checkCallback(callback);
     const why = this.#why;
     if (why === undefined) return new Registration(callback, this.#callbacks ??= new Set());
     callback(why.reason, why.message);
     return new Registration(callback, undefined);
+  }
+
+  /** @internal */
+  [WHEN_CANCELLED](): Future<CancellationReason> {
+    return new WhenCancelled(this);
   }
 
   /** Throws `Cancelled` once a cancel was asked for; the same instance each time. */
@@ -565,103 +402,6 @@ function callbacksFailed(errors: readonly unknown[]): AggregateError {
   );
 }
 
-/**
- * The looking side of a cancellation: it cannot cancel.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { CancellationSource, type CancellationToken, Runtime } from "@vais/runtime";
- *
- * const source = new CancellationSource();
- * function* watch(token: CancellationToken) {
- *   return `stopped: ${yield* token.cancelled()}`;
- * }
- * const runtime = new Runtime();
- * const watcher = runtime.spawn(() => watch(source.token));
- * runtime.runUntilStalled();
- * source.cancel();
- * assertEquals(await watcher, "stopped: user_requested");
- * ```
- */
-export class CancellationToken {
-  static #none: CancellationToken | undefined;
-  readonly #source: CancellationSource | undefined;
-
-  /** Made by `CancellationSource.token`. */
-  constructor(source?: CancellationSource) {
-    if (source !== undefined && !(source instanceof CancellationSource)) {
-      throw new TypeError(
-        `Cannot create CancellationToken: source is ${
-          typeOf(source)
-        } (must be a CancellationSource)`,
-      );
-    }
-    this.#source = source;
-  }
-
-  static {
-    sourceOf = (token) => token.#source;
-  }
-
-  /** The token that is never cancelled. */
-  static none(): CancellationToken {
-    return CancellationToken.#none ??= new CancellationToken();
-  }
-
-  /** See {@linkcode CancellationState}. */
-  get state(): CancellationState {
-    return this.#source?.state ?? "active";
-  }
-
-  /** True from the first cancel on, in the callbacks too. */
-  get isCancellationRequested(): boolean {
-    return this.#source?.isCancellationRequested ?? false;
-  }
-
-  /** True once all callbacks have run. */
-  get isCancelled(): boolean {
-    return this.#source?.isCancelled ?? false;
-  }
-
-  /** Why; `undefined` while active. */
-  get reason(): CancellationReason | undefined {
-    return this.#source?.reason;
-  }
-
-  /** The text that was given with the reason. */
-  get message(): string | undefined {
-    return this.#source?.message;
-  }
-
-  /** Aborts with the source. */
-  get signal(): AbortSignal {
-    // Each its own, so that nothing piles up on a signal which never aborts.
-    return this.#source?.signal ?? new AbortController().signal;
-  }
-
-  /** See `CancellationSource.onCancel`. */
-  register(callback: CancellationCallback): Disposable {
-    if (this.#source !== undefined) return this.#source.onCancel(callback);
-    if (typeof callback !== "function") {
-      throw new TypeError(
-        `Cannot register: the callback is ${typeOf(callback)} (must be a function)`,
-      );
-    }
-    return new Registration(callback, undefined);
-  }
-
-  /** Throws `Cancelled` once a cancel was asked for. */
-  throwIfCancelled(): void {
-    this.#source?.throwIfCancellationRequested();
-  }
-
-  /** A future of the reason, ready when a cancel is asked for. Who stops waiting leaves nothing behind. */
-  cancelled(): Future<CancellationReason> {
-    return this.#source === undefined ? Future.never() : new WhenCancelled(this.#source);
-  }
-}
-
 class WhenCancelled extends Future<CancellationReason> {
   readonly #source: CancellationSource;
 
@@ -685,109 +425,5 @@ class WhenCancelled extends Future<CancellationReason> {
 
   override get source(): WakeSource {
     return isTimed(this.#source) ? WAKE_OUTSIDE : WAKE_MAYBE;
-  }
-}
-
-/**
- * Cancelled as soon as one of several sources is, with that one's reason and message.
- *
- * It follows sources, tokens and signals; dispose of it when it is not needed any more. The first in
- * the list wins among those that are cancelled already.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { CancellationSource, LinkedCancellation } from "@vais/runtime";
- *
- * const [user, quota] = [new CancellationSource(), new CancellationSource()];
- * using either = new LinkedCancellation([user, quota.token, AbortSignal.timeout(60_000)]);
- * quota.cancelWithReason("resource_exhausted", "disk full");
- * assertEquals([either.reason, either.message], ["resource_exhausted", "disk full"]);
- * ```
- */
-export class LinkedCancellation extends CancellationSource {
-  /**
-   * Follows all of the inputs from here on.
-   *
-   * @throws {TypeError} If one is no source, token or AbortSignal; then it follows none
-   */
-  constructor(inputs: Iterable<CancellationInput>) {
-    super();
-    const action = "create LinkedCancellation";
-    if (typeof inputs !== "object" || inputs === null || !(Symbol.iterator in inputs)) {
-      throw new TypeError(`Cannot ${action}: inputs is ${typeOf(inputs)} (must be an iterable)`);
-    }
-    const all = new Set<CancellationSource | AbortSignal>();
-    for (const input of inputs) {
-      if (input instanceof CancellationToken) {
-        const source = sourceOf(input);
-        if (source !== undefined) all.add(source);
-      } else {
-        if (!(input instanceof CancellationSource)) checkSignal(input, action);
-        all.add(input);
-      }
-    }
-    follow(this, all);
-  }
-}
-
-/**
- * Cancelled at the end of its block, however that is left: first the cleanup, then the cancel.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { ScopedCancellation } from "@vais/runtime";
- *
- * const log: string[] = [];
- * {
- *   using scoped = new ScopedCancellation(() => log.push("cleanup"));
- *   scoped.onCancel((reason) => log.push(reason));
- * }
- * assertEquals(log, ["cleanup", "user_requested"]);
- * ```
- */
-export class ScopedCancellation extends CancellationSource {
-  #cleanup: ((source: CancellationSource) => void) | undefined;
-  #isLeft = false;
-
-  /** `cleanup` runs once, before the cancel, also when it was cancelled before. */
-  constructor(cleanup?: (source: CancellationSource) => void) {
-    super();
-    if (cleanup !== undefined && typeof cleanup !== "function") {
-      throw new TypeError(
-        `Cannot create ScopedCancellation: cleanup is ${typeOf(cleanup)} (must be a function)`,
-      );
-    }
-    this.#cleanup = cleanup;
-  }
-
-  /**
-   * Runs the cleanup, then cancels, also when the cleanup throws. Idempotent.
-   *
-   * @throws What the cleanup threw; an `AggregateError` when callbacks of the cancel threw too
-   */
-  override [Symbol.dispose](): void {
-    if (this.#isLeft) return;
-    this.#isLeft = true;
-    const cleanup = this.#cleanup;
-    this.#cleanup = undefined;
-    let failed: { readonly error: unknown } | undefined;
-    try {
-      cleanup?.(this);
-    } catch (error) {
-      failed = { error };
-    }
-    try {
-      this.cancel();
-    } catch (error) {
-      if (failed === undefined) throw error;
-      throw new AggregateError(
-        [failed.error, error],
-        "Cannot leave ScopedCancellation: the cleanup threw, and so did callbacks (see errors)",
-        { cause: failed.error },
-      );
-    }
-    if (failed !== undefined) throw failed.error;
   }
 }
