@@ -5,6 +5,7 @@
  * @module
  */
 
+import { typeOf } from "../runtime/clock.ts";
 import { Cancelled, type CancelReason, describeReason } from "../runtime/errors.ts";
 
 /** Why a `CancellationSource` was cancelled. */
@@ -25,8 +26,7 @@ export type CancellationCallback = (
   message: string | undefined,
 ) => void;
 
-/** Every {@linkcode CancellationReason}. */
-export const REASONS: readonly string[] = [
+const REASONS: readonly string[] = [
   "user_requested",
   "timeout",
   "parent_cancelled",
@@ -34,6 +34,24 @@ export const REASONS: readonly string[] = [
   "shutdown",
   "error_occurred",
 ];
+
+/**
+ * @throws {TypeError} If `reason` or `message` is not a string
+ * @throws {RangeError} If `reason` is not one of {@linkcode CancellationReason}
+ */
+export function checkReason(reason: unknown, message: unknown): void {
+  if (typeof reason !== "string") {
+    throw new TypeError(`Cannot cancel: reason is ${typeOf(reason)} (must be a string)`);
+  }
+  if (!REASONS.includes(reason)) {
+    throw new RangeError(
+      `Cannot cancel: reason is ${JSON.stringify(reason)} (must be one of ${REASONS.join(", ")})`,
+    );
+  }
+  if (message !== undefined && typeof message !== "string") {
+    throw new TypeError(`Cannot cancel: message is ${typeOf(message)} (must be a string)`);
+  }
+}
 
 /** A cancellation as told here, and as it is thrown. */
 export interface Why {
@@ -79,6 +97,16 @@ export function toCause(
 
 function requested(note: string | undefined): CancelReason {
   return note === undefined ? { kind: "requested" } : { kind: "requested", note };
+}
+
+/** The reason of a child whose parent is cancelled. */
+export function whyOfParent(why: Why): Why {
+  return {
+    reason: "parent_cancelled",
+    message: "Parent was cancelled",
+    cause: { kind: "parent", by: "parent source", cause: why.cause },
+    thrown: undefined,
+  };
 }
 
 /** The reason of an aborted signal, whoever aborted it. */

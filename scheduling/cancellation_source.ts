@@ -13,7 +13,7 @@
  * @module
  */
 
-import { checkTimeout, typeOf } from "../runtime/clock.ts";
+import { checkTimeout } from "../runtime/clock.ts";
 import { Cancelled } from "../runtime/errors.ts";
 import { Future } from "../runtime/future.ts";
 import { WAKE_MAYBE, WAKE_OUTSIDE, type WakeSource } from "../runtime/host.ts";
@@ -22,17 +22,17 @@ import {
   type CancellationCallback,
   type CancellationReason,
   type CancellationState,
-  REASONS,
+  checkReason,
   thrownFor,
   toCause,
   type Why,
+  whyOfParent,
   whyOfSignal,
 } from "./cancellation_reason.ts";
 import {
   CancellationToken,
   checkCallback,
   Registration,
-  type WatchedCancellation,
   WHEN_CANCELLED,
 } from "./cancellation_token.ts";
 import { QuietTimer } from "./quiet_timer.ts";
@@ -67,7 +67,7 @@ let isTimed: (source: CancellationSource) => boolean;
  * assertEquals([source.state, source.reason, source.message], ["cancelled", "shutdown", "SIGTERM"]);
  * ```
  */
-export class CancellationSource implements Disposable, WatchedCancellation {
+export class CancellationSource implements Disposable {
   #state: CancellationState = "active";
   #why: Why | undefined = undefined;
   /** The sources it follows. */
@@ -140,7 +140,7 @@ export class CancellationSource implements Disposable, WatchedCancellation {
   #follow(leader: CancellationSource): void {
     const why = leader.#why;
     if (why !== undefined) {
-      this.#cancel(this.#inherited(why));
+      this.#cancel(this.#isLinked ? why : whyOfParent(why));
       return;
     }
     (leader.#followers ??= new Set()).add(this);
@@ -150,16 +150,6 @@ export class CancellationSource implements Disposable, WatchedCancellation {
   #listen(signal: AbortSignal): void {
     const stop = listenOnce(signal, (reason) => this.#cancel(whyOfSignal(reason)));
     if (stop !== undefined) (this.#stopListening ??= []).push(stop);
-  }
-
-  #inherited(why: Why): Why {
-    if (this.#isLinked) return why;
-    return {
-      reason: "parent_cancelled",
-      message: "Parent was cancelled",
-      cause: { kind: "parent", by: "parent source", cause: why.cause },
-      thrown: undefined,
-    };
   }
 
   /**
@@ -188,17 +178,7 @@ export class CancellationSource implements Disposable, WatchedCancellation {
    * @throws {RangeError} If `reason` is not one of {@linkcode CancellationReason}
    */
   cancelWithReason(reason: CancellationReason, message?: string): boolean {
-    if (typeof reason !== "string") {
-      throw new TypeError(`Cannot cancel: reason is ${typeOf(reason)} (must be a string)`);
-    }
-    if (!REASONS.includes(reason)) {
-      throw new RangeError(
-        `Cannot cancel: reason is ${JSON.stringify(reason)} (must be one of ${REASONS.join(", ")})`,
-      );
-    }
-    if (message !== undefined && typeof message !== "string") {
-      throw new TypeError(`Cannot cancel: message is ${typeOf(message)} (must be a string)`);
-    }
+    checkReason(reason, message);
     if (this.#state !== "active") return false;
     const cause = toCause(reason, message, Math.round(performance.now() - this.#madeMs));
     // Made now, so that its stack shows who asked.
@@ -243,7 +223,7 @@ export class CancellationSource implements Disposable, WatchedCancellation {
       for (const follower of followers) {
         if (follower.#state !== "active") continue;
         follower.#state = "cancellation_requested";
-        follower.#why = follower.#inherited(source.#why!);
+        follower.#why = follower.#isLinked ? source.#why! : whyOfParent(source.#why!);
         reached.push(follower);
       }
     }

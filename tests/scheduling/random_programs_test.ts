@@ -82,5 +82,5 @@ testPrograms("generators, everything awaited", 3_000, {});
 testPrograms("generators and async bodies, everything awaited", 3_000, { async: true });
 testPrograms("operations, tasks and groups nobody waits for", 2_000, { loose: true });
 testPrograms("async bodies, and what nobody waits for", 2_000, { async: true, loose: true });
-testPrograms("large ones, of every kind", 500, { async: true, loose: true, large: true });
-testPrograms("scopes inside the combinators of Future", 500, { async: true, raw: true });
+testPrograms("large ones, of every kind", 2_000, { async: true, loose: true, large: true });
+testPrograms("scopes inside the combinators of Future", 1_000, { async: true, raw: true });
