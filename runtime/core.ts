@@ -136,7 +136,7 @@ export class Core implements Host, Opener<Owner>, Driven {
       throw new ClosedError(`Cannot spawn: ${this.name} is closed`);
     }
     if (this.taskCount >= this.#maxTasks) throw new TooManyTasksError(this.#maxTasks);
-    const task = new Task<T>(this.#nextId++, this, owner, body, poll, name);
+    const task = new Task<T>(this.#nextId++, owner, body, poll, name);
     this.taskCount++;
     if (this.watch !== undefined) {
       if (this.watch.spawnSites) task.spawnSite = callerSite();
@@ -393,6 +393,10 @@ class RootOwner implements Owner {
 
   constructor(core: Core) {
     this.#core = core;
+  }
+
+  get host(): Core {
+    return this.#core;
   }
 
   get label(): string {

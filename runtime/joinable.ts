@@ -21,7 +21,7 @@ import { addWaker, removeWaker, wakeAll, wakersIn, type WakerSlot } from "./wake
 
 /** The half of a task that has nothing to do with running it. */
 export abstract class Joinable<T> extends JoinHandle<T> {
-  abstract readonly host: Host;
+  abstract get host(): Host;
   #result: unknown = undefined;
   #joiners: WakerSlot = undefined;
 

@@ -85,6 +85,8 @@ const BUDGET = 128;
 
 /** What owns tasks: the runtime itself, or a group. A task lists the owners it opened. */
 export interface Owner extends Owned<Owner> {
+  /** The runtime. */
+  readonly host: Host;
   /** Name for reasons and dumps. */
   readonly label: string;
   /** Grace of cancelled children that were given none, in ms. */
@@ -108,6 +110,7 @@ interface Extra {
   controller: AbortController | undefined;
   spawnSite: string;
   onEnd: (() => void) | undefined;
+  awaitHook: unknown;
 }
 
 /** What a parked generator awaits once it is to be resumed by a throw. */
@@ -124,7 +127,6 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   readonly #id: number;
   /** The given name, or the function that has one. */
   readonly #name: string | { readonly name: string } | undefined;
-  readonly host: Host;
   readonly owner: Owner;
   /** Owned by the owner: its list of children. */
   prevSibling: Task<unknown> | undefined = undefined;
@@ -142,11 +144,9 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   #firstWait: AttachedWait | undefined = undefined;
   #cancel: CancelState | undefined = undefined;
   #extra: Extra | undefined = undefined;
-  awaitHook: unknown = undefined;
 
   constructor(
     id: number,
-    host: Host,
     owner: Owner,
     body: unknown,
     poll: PollFn | undefined,
@@ -154,7 +154,6 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   ) {
     super();
     this.#id = id;
-    this.host = host;
     this.owner = owner;
     this.#body = body;
     this.#pollFn = poll;
@@ -171,6 +170,11 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
 
   get id(): number {
     return this.#id;
+  }
+
+  /** Its owner knows: a word less in each task. */
+  get host(): Host {
+    return this.owner.host;
   }
 
   get name(): string {
@@ -664,13 +668,26 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     this.#extras().spawnSite = site;
   }
 
+  get awaitHook(): unknown {
+    return this.#extra?.awaitHook;
+  }
+
+  set awaitHook(hook: unknown) {
+    this.#extras().awaitHook = hook;
+  }
+
   /** Called once when the task has ended, before its owner is told. Must not throw. */
   set onEnd(onEnd: () => void) {
     this.#extras().onEnd = onEnd;
   }
 
   #extras(): Extra {
-    return this.#extra ??= { controller: undefined, spawnSite: "", onEnd: undefined };
+    return this.#extra ??= {
+      controller: undefined,
+      spawnSite: "",
+      onEnd: undefined,
+      awaitHook: undefined,
+    };
   }
 
   get runtime(): RuntimeApi {
