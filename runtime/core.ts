@@ -21,8 +21,10 @@ import {
   type Host,
   type Runnable,
   type Waiter,
+  WAKE_INSIDE,
   WAKE_MAYBE,
   WAKE_OUTSIDE,
+  type WakeSource,
 } from "./host.ts";
 import type { JoinHandle } from "./join_handle.ts";
 import { type Observer, type RuntimeMetrics, Watch } from "./observer.ts";
@@ -67,6 +69,7 @@ export class Core implements Host, Opener<Owner>, Driven {
   readonly timers: TimerWheel;
   readonly watch: Watch | undefined;
   readonly waits = new Int32Array(3);
+  readonly bodySource: WakeSource;
   readonly root: RootOwner;
   firstOwned: Owner | undefined = undefined;
   taskCount = 0;
@@ -99,7 +102,7 @@ export class Core implements Host, Opener<Owner>, Driven {
     if (typeof this.clock.now !== "function") {
       throw new TypeError("Cannot create Runtime: clock has no now()");
     }
-    const parker = options.parker ?? new HostParker();
+    const parker: Parker = options.parker ?? new HostParker();
     if (typeof parker.park !== "function") {
       throw new TypeError("Cannot create Runtime: parker has no park()");
     }
@@ -109,6 +112,7 @@ export class Core implements Host, Opener<Owner>, Driven {
         : xorshift(checkInteger(options.seed, 0, "create Runtime", "seed")),
     );
     this.#driver = new Driver(this, parker);
+    this.bodySource = parker.isVirtual === true ? WAKE_INSIDE : WAKE_MAYBE;
     this.watch = observer === undefined ? undefined : new Watch(observer);
     this.timers = new TimerWheel(this.clock.now());
     this.#unobserved = new Unobserved(this.watch);
@@ -164,7 +168,8 @@ export class Core implements Host, Opener<Owner>, Driven {
         status === TASK_COMPLETED ? "ok" : status === TASK_FAILED ? "error" : "cancelled",
       );
     }
-    if (this.taskCount === 0) this.kick();
+    // Parked for something outside, the loop must see whether what is left can still go on.
+    this.kick();
   }
 
   /** A failure that nobody waits for now; `holder` is what somebody may still look at. */

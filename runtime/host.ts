@@ -41,6 +41,11 @@ export interface Host {
   readonly timers: TimerWheel;
   /** Its hooks, if somebody watches. */
   readonly watch: Watch | undefined;
+  /**
+   * What an async body counts as while it awaits something of ours: perhaps something else wakes
+   * it. In virtual time the answer is no, so that its clock can jump and its deadlocks be told.
+   */
+  readonly bodySource: WakeSource;
   /** Waits by who can end them, indexed by {@linkcode WakeSource}. */
   readonly waits: Int32Array;
   /** Appends to the run queue; wakes the loop if it is parked. */

@@ -322,7 +322,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     if (this.#kind === FUNCTION) this.#kind = ASYNC;
     this.#body = undefined;
     this.#park(undefined, WAKE_OUTSIDE);
-    if (this.#firstWait !== undefined) this.host.waits[WAKE_OUTSIDE]!--;
+    if (this.#firstWait !== undefined) this.#recount(WAKE_OUTSIDE, this.host.bodySource);
     if (this.#cancel !== undefined) this.#interruptWaits(); // it cancelled itself
     try {
       promise.then(
@@ -430,6 +430,15 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     this.#cancel?.parked(this);
   }
 
+  /**
+   * While an async body awaits something of ours, it may be awaiting something foreign with it, by
+   * `Promise.race` say: that nothing else can wake it is not certain. See `Host.bodySource`.
+   */
+  #recount(from: WakeSource, to: WakeSource): void {
+    this.host.waits[from]!--;
+    this.host.waits[to]!++;
+  }
+
   /** An async body on its way by itself: it is counted as a wait for the outside. */
   get #isFloating(): boolean {
     return this.#kind === ASYNC && this.#counted === WAKE_OUTSIDE;
@@ -440,7 +449,8 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     if (counted >= 0) {
       this.#counted = -1;
       // While an async body waits on a future of ours, that wait is counted instead.
-      if (this.#kind !== ASYNC || this.#firstWait === undefined) this.host.waits[counted]!--;
+      const attached = this.#kind === ASYNC && this.#firstWait !== undefined;
+      this.host.waits[attached ? this.host.bodySource : counted]!--;
     }
   }
 
@@ -616,7 +626,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     const first = this.#firstWait;
     wait.nextWait = first;
     if (first !== undefined) first.prevWait = wait;
-    else if (this.#isFloating) this.host.waits[WAKE_OUTSIDE]!--;
+    else if (this.#isFloating) this.#recount(WAKE_OUTSIDE, this.host.bodySource);
     this.#firstWait = wait;
     const cancel = this.#cancel;
     if (cancel === undefined) return false;
@@ -634,7 +644,9 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
 
   detach(wait: AttachedWait): void {
     this.#unlink(wait);
-    if (this.#firstWait === undefined && this.#isFloating) this.host.waits[WAKE_OUTSIDE]!++;
+    if (this.#firstWait === undefined && this.#isFloating) {
+      this.#recount(this.host.bodySource, WAKE_OUTSIDE);
+    }
   }
 
   #unlink(wait: AttachedWait): void {

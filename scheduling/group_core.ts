@@ -115,6 +115,7 @@ export class GroupCore implements Owner {
   // ---- spawning -----------------------------------------------------------------------------
 
   spawn<T>(body: unknown, second: unknown, background = false): Task<T> {
+    if (!this.#closed && this.signal?.aborted === true) this.#abort(this.signal.reason);
     if (this.#closed || this.parent?.isEnding === true) throw this.closedError();
     const task = this.host.spawn<T>(this, body, second);
     this.total++;

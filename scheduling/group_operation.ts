@@ -18,6 +18,8 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
   #ended = false;
   /** Somebody has looked, or waits. */
   #observed = false;
+  /** Somebody was told how it ended. */
+  #told = false;
 
   constructor(core: GroupCore) {
     super();
@@ -48,8 +50,12 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
     const { core } = this;
     this.#ended = true;
     if (this.#drives) core.host.release(this);
-    if (this.#observed) return;
-    // Nobody waits: what it throws is told if nobody ever looks.
+    if (!this.#observed) this.#tellIfNobodyLooks();
+  }
+
+  /** What it throws is told, if nobody ever looks. */
+  #tellIfNobodyLooks(): void {
+    const { core } = this;
     try {
       this.conclude();
     } catch (error) {
@@ -73,6 +79,7 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
       this.core.waiters.add(waker);
       return PENDING;
     }
+    this.#told = true;
     this.core.host.observed(this);
     return this.conclude();
   }
@@ -80,7 +87,11 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
   /** A group ends by itself, after its children: it is only told. */
   override abandon(waker: Waker, reason: unknown): boolean {
     const { core } = this;
-    if (this.#ended) return false; // how it ended is still to be told
+    if (this.#ended) {
+      // How it ended is still to be told; whoever gave up may never ask again.
+      if (!this.#told) this.#tellIfNobodyLooks();
+      return false;
+    }
     // Whoever gave up may never ask again.
     this.#observed = false;
     // A cancelled parent has told its groups already.

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DeadlockError } from "../runtime/errors.ts";
 import { Future } from "../runtime/future.ts";
 import { currentHost, type Host, type WakeSource } from "../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
@@ -47,8 +48,9 @@ export class Shared<T> extends Future<T> {
     throw end.error;
   }
 
-  override abandon(waker: Waker): boolean {
-    if (this.#end !== undefined) return false; // its end is still to be told
+  override abandon(waker: Waker, reason: unknown): boolean {
+    // Its end is still to be told; a deadlock is told by what is inside.
+    if (this.#end !== undefined || reason instanceof DeadlockError) return false;
     this.#wakers = removeWaker(this.#wakers, waker);
     this.#observed = false;
     return true;

@@ -20,6 +20,7 @@ import {
   type Parker,
   PENDING,
   Runtime,
+  scope,
   yieldNow,
 } from "@vais/runtime";
 import { SimulatedRuntime, VirtualClock } from "@vais/runtime/testing";
@@ -254,13 +255,34 @@ test("200 random graphs with a cycle: it is found, and every task ends", () => {
   );
 });
 
-test("joins of async bodies that wait for each other are a deadlock of run()", async () => {
-  const runtime = new Runtime();
+test("joins of async bodies that wait for each other are a deadlock of run() in virtual time", async () => {
+  const runtime = new SimulatedRuntime();
   const b: { handle?: JoinHandle<void> } = {};
   const a = runtime.spawn(async () => await b.handle!, { name: "async a" });
   b.handle = runtime.spawn(async () => await a, { name: "async b" });
   const error = await assertRejects(() => within(runtime.run(), "run"), DeadlockError);
   assertStringIncludes(error.message, "async a #0 pending, waits for join async b");
+});
+
+test("an async body that waits for a task and for something foreign at once is no deadlock", async () => {
+  const runtime = new Runtime();
+  const service = runtime.spawn(async () => await Future.never());
+  const ended = await runtime.spawn(async () => {
+    await Promise.race([service, hostDelay(10)]);
+    return service.cancelAndJoin();
+  });
+  assertEquals(ended.status, "cancelled");
+  await runtime.run();
+});
+
+test("a deadlock is told when the last wait for something outside is over", async () => {
+  const stuck = scope(async (s) => {
+    s.spawn(function* () {
+      yield* Future.never();
+    });
+    await hostDelay(5);
+  }, { runtime: new Runtime() });
+  await assertRejects(() => within(Promise.resolve(stuck), "the end"), DeadlockError);
 });
 
 test("joining a task that joined the joiner's own child is no deadlock", async () => {

@@ -14,6 +14,9 @@ import {
   scope,
   ScopedTask,
   scopedTask,
+  select,
+  sleep,
+  TaskGroup,
 } from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
 import { after, caught, dirty, failing, logged } from "../support/groups.ts";
@@ -191,4 +194,26 @@ test("scope: a task whose host code never awaits anything leaves nothing behind"
   }, { runtime });
   await runtime.run();
   assertEquals([ended, runtime.taskCount, runtime.metrics().timers], [true, 0, 0]);
+});
+
+test("a signal that aborts before the first spawn of a group closes it: no child escapes", async () => {
+  const controller = new AbortController();
+  const runtime = new SimulatedRuntime();
+  await scope(() => {
+    const group = new TaskGroup({ signal: controller.signal });
+    controller.abort();
+    assertThrows(() => group.spawn((task) => task.sleep(50)), GroupClosedError);
+  }, { runtime });
+  assertEquals(runtime.taskCount, 0);
+});
+
+test("the failure of a scope that lost a select in the same turn is told", async () => {
+  const runtime = new SimulatedRuntime();
+  await scope(function* () {
+    const lost = scope(() => {
+      throw new Error("lost");
+    });
+    yield* select(lost, sleep(0));
+  }, { runtime });
+  await assertRejects(() => runtime.run(), Error, "lost");
 });
