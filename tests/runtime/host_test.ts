@@ -171,7 +171,6 @@ test("one batch of very many tasks is cut into slices: the host's timers go on w
 test("a parked runtime costs no CPU", async () => {
   // In a process of its own: the figure is that of a whole process.
   const { code, stdout } = await program(`
-    const { Runtime } = await import("@vais/runtime");
     const runtime = new Runtime();
     const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
     const probe = runtime.spawn(wait(300));
