@@ -70,6 +70,13 @@ export interface Bench {
   readonly programs?: Readonly<Record<string, string>>;
   /** Modules, by source; the figure is the size of their minified, gzipped bundle in KB. */
   readonly bundles?: Readonly<Record<string, string>>;
+  /**
+   * What the cells start: paths in `bench/`. A `.ts` becomes a module of the project, `NAME.mjs`; a
+   * `.c` is compiled, to `NAME`, if there is a compiler.
+   */
+  readonly helpers?: readonly string[];
+  /** Cells that only one runtime can run; their rows are left out on the other. */
+  readonly on?: Readonly<Record<string, "deno" | "node">>;
   readonly rows: readonly Row[];
   /** Where it differs from the default. */
   readonly repeat?: Partial<Repeat>;

@@ -25,6 +25,10 @@ const BENCHES = [
   "growth",
   "timers",
   "import_cost",
+  "reactor_echo",
+  "reactor_pipes",
+  "reactor_wake",
+  "reactor_host",
 ];
 
 const runtimes = (option("runtime")?.split(",") ?? ["deno", "node"]) as RuntimeName[];
@@ -42,14 +46,16 @@ if (unknown.length > 0) {
 
 const begun = performance.now();
 progress("building and installing");
-const folder = await makeProject(BENCHES);
+const benches = new Map<string, Bench>();
+for (const name of names) benches.set(name, (await import(`./${name}.ts`)).bench);
+const helpers = new Set([...benches.values()].flatMap((bench) => bench.helpers ?? []));
+const folder = await makeProject(BENCHES, [...helpers]);
 try {
   for (const runtime of runtimes) {
     const lines: Line[] = [];
     const cells: Record<string, Measured> = {};
-    for (const name of names) {
+    for (const [name, bench] of benches) {
       progress(`${runtime} ${name}`);
-      const { bench }: { bench: Bench } = await import(`./${name}.ts`);
       cells[name] = await measure(name, bench, runtime, folder, quick);
       lines.push(...linesOf(bench, cells[name]!, runtime));
     }

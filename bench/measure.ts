@@ -59,7 +59,7 @@ export async function measure(
   const broken: Measured = {};
   for (let i = 0; i < repeat.processes; i++) {
     for (const cell of Object.keys(bench.cells ?? {})) {
-      if (cell in broken) continue;
+      if (cell in broken || (bench.on?.[cell] ?? runtime) !== runtime) continue;
       try {
         const out = await run(runtime, folder, [
           "run_cell.mjs",

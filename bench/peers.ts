@@ -11,6 +11,7 @@
 export const PEERS = {
   "effect": "4.1.0",
   "effection": "4.1.1",
+  "koffi": "3.3.4",
   "p-limit": "7.3.3",
   "p-queue": "9.3.5",
 } as const;

@@ -15,11 +15,16 @@ import { PEERS } from "./peers.ts";
 const ROOT = decodeURIComponent(new URL("../", import.meta.url).pathname);
 const SOURCES = ["mod.ts", "memory", "runtime", "reactor", "scheduling"];
 
-/** Makes the project; answers its folder. */
-export async function makeProject(benches: readonly string[]): Promise<string> {
+/** Makes the project; answers its folder. `helpers`: see `Bench.helpers`. */
+export async function makeProject(
+  benches: readonly string[],
+  helpers: readonly string[],
+): Promise<string> {
   const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "vais-bench-" }));
   for (const name of SOURCES) await copy(`${ROOT}${name}`, `${folder}/library/${name}`);
-  const { name } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const { name, exports }: { name: string; exports: Record<string, string> } = JSON.parse(
+    await Deno.readTextFile(`${ROOT}deno.json`),
+  );
   const { tarball } = await buildNpm({ out: `${folder}/built` });
   await writeJson(`${folder}/package.json`, {
     private: true,
@@ -29,7 +34,12 @@ export async function makeProject(benches: readonly string[]): Promise<string> {
   await writeJson(`${folder}/deno.json`, {
     nodeModulesDir: "manual",
     lock: false,
-    imports: { [name]: "./library/mod.ts" },
+    imports: Object.fromEntries(
+      Object.entries(exports).map(([key, path]) => [
+        `${name}${key.slice(1)}`,
+        path.replace("./", "./library/"),
+      ]),
+    ),
   });
   const ran = await capture("npm", [
     "install",
@@ -41,7 +51,11 @@ export async function makeProject(benches: readonly string[]): Promise<string> {
   ], { cwd: folder });
   if (!ran.ok) throw new Error(`npm install failed\n${ran.log}`);
   await esbuild.build({
-    entryPoints: ["run_cell", ...benches].map((bench) => `${ROOT}bench/${bench}.ts`),
+    entryPoints: [
+      ...["run_cell", ...benches].map((bench) => `${bench}.ts`),
+      ...helpers.filter((helper) => helper.endsWith(".ts")),
+    ].map((path) => `${ROOT}bench/${path}`),
+    outbase: `${ROOT}bench`,
     bundle: true,
     format: "esm",
     platform: "node",
@@ -51,7 +65,19 @@ export async function makeProject(benches: readonly string[]): Promise<string> {
     outExtension: { ".js": ".mjs" },
     logLevel: "error",
   });
+  for (const helper of helpers.filter((helper) => helper.endsWith(".c"))) {
+    await compile(helper, folder);
+  }
   return folder;
+}
+
+/** Without a compiler nothing is made: the cells that need it say so, see `reactor/children.ts`. */
+async function compile(source: string, folder: string): Promise<void> {
+  const binary = `${folder}/${source.replace(/\.c$/, "")}`;
+  await Deno.mkdir(binary.slice(0, binary.lastIndexOf("/")), { recursive: true });
+  const ran = await capture("cc", ["-O2", "-Wall", "-o", binary, `${ROOT}bench/${source}`]);
+  if (ran.code === undefined) console.error(`No C compiler (cc): ${source} is left out`);
+  else if (!ran.ok) throw new Error(`cc failed\n${ran.log}`);
 }
 
 /** The size of a minified, gzipped bundle of `source`, in KB. */

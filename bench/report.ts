@@ -26,7 +26,12 @@ export interface Line {
 
 /** Fills in the rows of a bench. */
 export function linesOf(bench: Bench, measured: Measured, runtime: RuntimeName): Line[] {
-  return bench.rows.map((row) => lineOf(row, measured, runtime));
+  const elsewhere = Object.entries(bench.on ?? {}).filter(([, on]) => on !== runtime);
+  const isElsewhere = (name?: string) =>
+    elsewhere.some(([cell]) => name === cell || name?.startsWith(`${cell}.`));
+  return bench.rows
+    .filter(({ ours, reference }) => !isElsewhere(ours) && !isElsewhere(reference))
+    .map((row) => lineOf(row, measured, runtime));
 }
 
 function lineOf(row: Row, measured: Measured, runtime: RuntimeName): Line {

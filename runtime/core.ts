@@ -288,8 +288,9 @@ export class Core implements Host, Opener<Owner>, Driven {
     const task = own ? body as Task<T> : this.spawnRoot<T>(body, undefined);
     while (!task.isFinished) {
       const waitMs = this.turn(Infinity);
-      if (waitMs === 0 || task.isFinished) continue;
-      if (waitMs === Infinity) {
+      if (task.isFinished) break;
+      if (this.#driver.pollOutside() || waitMs === 0) continue;
+      if (waitMs === Infinity && !this.#driver.canWait) {
         const error = this.#driver.deadlockError(
           this.waits[WAKE_OUTSIDE]! + this.waits[WAKE_MAYBE]! === 0
             ? ""

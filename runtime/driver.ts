@@ -24,6 +24,8 @@ const SLICE_MS = 1;
 const TURNS_PER_SLICE = 256;
 /** Rounds of the microtask queue that async bodies get before the runtime parks. */
 const MICROTASK_ROUNDS = 3;
+/** A busy runtime looks outside once per so many turns. */
+const OUTSIDE_TURNS_MASK = 15;
 
 /** What is driven. */
 export interface Driven {
@@ -129,6 +131,16 @@ export class Driver {
     this.#parker.parkSync(ms);
   }
 
+  /** Takes what is ready outside, without waiting; answers whether there was something. */
+  pollOutside(): boolean {
+    return this.#parker.poll?.() ?? false;
+  }
+
+  /** True when a blocked thread can still be woken. */
+  get canWait(): boolean {
+    return this.#parker.canWait === true;
+  }
+
   /** Frees what the parker holds. */
   close(): void {
     this.#parker.close?.();
@@ -137,6 +149,8 @@ export class Driver {
   async #drive(): Promise<void> {
     const { queue } = this.#driven;
     const slice = this.#parker.isVirtual === true ? new TurnSlice() : new TimeSlice();
+    const looksOutside = this.#parker.poll !== undefined;
+    let turns = 0;
     while (this.#holds > 0) {
       this.#driven.turn(slice.endMs);
       if (slice.isOver()) {
@@ -147,7 +161,11 @@ export class Driver {
       }
       // Async bodies that were resumed go on in microtasks.
       for (let i = 0; i < MICROTASK_ROUNDS && queue.isEmpty; i++) await undefined;
-      if (!queue.isEmpty) continue;
+      if (!queue.isEmpty) {
+        if (looksOutside && (++turns & OUTSIDE_TURNS_MASK) === 0) this.#parker.poll!();
+        continue;
+      }
+      if (looksOutside && this.#parker.poll!() && !queue.isEmpty) continue;
       if (this.#driven.taskCount === 0) this.#settleRuns();
       if (this.#holds === 0) break;
       if (this.#isDeadlocked()) {
@@ -159,6 +177,7 @@ export class Driver {
       await this.#park();
     }
     this.#isDriving = false;
+    this.#parker.rest?.();
   }
 
   async #park(): Promise<void> {

@@ -84,6 +84,8 @@ export interface Waiter {
   readonly host: Host;
   /** True once it has ended. */
   readonly isFinished: boolean;
+  /** The cancellation that its next await must throw, if there is one. */
+  readonly pendingCancel: Error | undefined;
   /** What `then` answers inside this task, made at its first await; owned by future.ts. */
   awaitHook: unknown;
   /** Adds an await; answers true when a cancellation of the task ended it at once. */

@@ -21,8 +21,17 @@ export interface Parker {
   park(ms: number): Promise<void>;
   /** Ends the current or, when there is none, the next `park` at once. */
   unpark(): void;
-  /** Blocks the thread for at most `ms`, finite; for `blockOn`. */
+  /** Blocks the thread for at most `ms`; for `blockOn`. `Infinity` only where `canWait`. */
   parkSync(ms: number): void;
+  /**
+   * Takes what is ready outside (descriptors), without waiting; answers true when it was something.
+   * Called between turns.
+   */
+  poll?(): boolean;
+  /** True while something outside can end `parkSync`. */
+  readonly canWait?: boolean;
+  /** Nobody waits for the runtime now: nothing of the parker may keep the process alive. */
+  rest?(): void;
   /** Releases what the parker holds; the runtime is closed. */
   close?(): void;
 }

@@ -1,0 +1,26 @@
+/**
+ * Numbers of the Vais reactor: kqueue's filters and flags, used on every system.
+ *
+ * @module
+ */
+
+/** Filter: readable. */
+export const EVFILT_READ = -1;
+/** Filter: writable. */
+export const EVFILT_WRITE = -2;
+/** Filter: a timer. */
+export const EVFILT_TIMER = -7;
+/** Flag: add. */
+export const EV_ADD = 1;
+/** Flag: delete. */
+export const EV_DELETE = 2;
+/** Flag: tell once. */
+export const EV_ONESHOT = 16;
+/** Events taken from the kernel at once, unless an event loop is made with another number. */
+export const MAX_EVENTS = 64;
+/** What waits for a descriptor to be readable. */
+export const SOURCE_FD_READ = 1;
+/** What waits for a descriptor to be writable. */
+export const SOURCE_FD_WRITE = 2;
+/** What waits for a deadline. */
+export const SOURCE_TIMER = 3;

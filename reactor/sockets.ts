@@ -1,0 +1,404 @@
+/**
+ * Connecting, listening and accepting: TCP over IPv4 and IPv6, and Unix sockets.
+ *
+ * @module
+ */
+
+import { checkInteger, typeOf } from "../runtime/clock.ts";
+import { ClosedError } from "../runtime/errors.ts";
+import { Future } from "../runtime/future.ts";
+import { PENDING, type Poll } from "../runtime/poll.ts";
+import {
+  ADDRESS_BYTES,
+  checkAddress,
+  encodeAddress,
+  isUnix,
+  type NetAddress,
+  type SocketAddress,
+} from "./address.ts";
+import { EINTR } from "./errno.ts";
+import { IoError } from "./errors.ts";
+import { FdOp, type Reactor } from "./fd_op.ts";
+import { checkBuffer, closeIn } from "./fd_ops.ts";
+import type { Kernel } from "./kernel.ts";
+import { READABLE, WRITABLE } from "./poller.ts";
+import { checkFd, currentReactor, type FdLike } from "./reactor_runtime.ts";
+import { resolveName } from "./resolve.ts";
+import type { Source } from "./sources.ts";
+import { nameOf, Stream } from "./stream.ts";
+
+const SOCK_STREAM = 1;
+const IPPROTO_IPV6 = 41;
+const BACKLOG = 1_024;
+const ECONNABORTED = { linux: 103, darwin: 53, freebsd: 53 };
+
+/** How to listen. */
+export interface ListenOptions {
+  /** Connections that may wait to be accepted. Default 1 024; the system may allow fewer. */
+  readonly backlog?: number;
+  /** Several processes or threads may listen at the same port, and share its connections. */
+  readonly reusePort?: boolean;
+  /** IPv6: refuse IPv4 connections. Default false. */
+  readonly ipv6Only?: boolean;
+}
+
+/** An address in the kernel's form; a name that is not numeric is an error. */
+export function encode(kernel: Kernel, address: SocketAddress, action: string): {
+  family: number;
+  bytes: Uint8Array;
+} {
+  const encoded = encodeAddress(kernel.platform, address);
+  if (encoded !== undefined) return encoded;
+  throw new RangeError(
+    `Cannot ${action}: hostname is ${
+      JSON.stringify((address as NetAddress).hostname)
+    } (must be a numeric address)`,
+  );
+}
+
+/** Makes a socket for an address, and lets `use` bind or connect it; closes it when that throws. */
+export function openSocket(
+  { loop: { kernel } }: Reactor,
+  family: number,
+  type: number,
+  use: (fd: number) => void,
+): number {
+  const fd = kernel.socket(family, type);
+  if (fd < 0) throw new IoError("socket", -fd);
+  try {
+    use(fd);
+  } catch (error) {
+    kernel.close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+/** Throws what a call on `fd` answered, if that is an error. */
+export function mustSucceed(answer: number, syscall: string, fd: number, what = ""): void {
+  if (answer < 0) throw new IoError(syscall, -answer, fd, what);
+}
+
+/** An address as text, for errors. */
+export function textOf(address: SocketAddress): string {
+  if (isUnix(address)) return JSON.stringify(address.path);
+  const { hostname, port } = address;
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+}
+
+/**
+ * Connects to a TCP or Unix socket.
+ *
+ * A host name is resolved by the host; its addresses are tried in order. Cancelled, the attempt is
+ * given up and its descriptor closed.
+ *
+ * @returns The connection; close it
+ * @throws {IoError} `ECONNREFUSED`, `ETIMEDOUT`, `ENOENT`…; of several addresses, the last one's
+ *
+ * @example
+ * ```ts ignore
+ * using connection = await connect({ hostname: "example.com", port: 80 });
+ * ```
+ */
+export function connect(address: SocketAddress): Future<Stream> {
+  const to = checkAddress(address, "connect");
+  const reactor = currentReactor();
+  const resolved: SocketAddress = isUnix(to) ? to : { ...to, hostname: to.hostname || "127.0.0.1" };
+  if (encodeAddress(reactor.loop.kernel.platform, resolved) !== undefined) {
+    return new Connect(reactor, resolved);
+  }
+  const { hostname, port } = resolved as NetAddress;
+  return Future.from(resolveName(hostname)).andThen((hostnames) => {
+    const attempts = hostnames.map((one) => () => new Connect(reactor, { hostname: one, port }));
+    return attempts.slice(1).reduce<Future<Stream>>(
+      (before, next) => orElse(before, next),
+      attempts[0]!(),
+    );
+  });
+}
+
+function orElse<T>(first: Future<T>, second: () => Future<T>): Future<T> {
+  return first
+    .map((value): () => Future<T> => () => Future.ready(value))
+    .catch((error): () => Future<T> => {
+      if (error instanceof IoError) return second;
+      throw error;
+    })
+    .andThen((next) => next());
+}
+
+/** One attempt to connect to one address. */
+class Connect extends FdOp<Stream> {
+  readonly #address: SocketAddress;
+
+  constructor(reactor: Reactor, address: SocketAddress) {
+    super(reactor, -1, WRITABLE);
+    this.#address = address;
+  }
+
+  protected attempt(): Poll<Stream> {
+    const { kernel, sources } = this.reactor.loop;
+    const { EINPROGRESS, SOL_SOCKET, SO_ERROR } = kernel.platform;
+    let answer = 0;
+    if (this.fd < 0) {
+      const { family, bytes } = encode(kernel, this.#address, "connect");
+      const fd = kernel.socket(family, SOCK_STREAM);
+      if (fd < 0) throw new IoError("socket", -fd);
+      this.fd = fd;
+      sources.own(fd);
+      answer = kernel.connect(fd, bytes);
+      if (answer === -EINPROGRESS || answer === -EINTR) return PENDING;
+    } else {
+      const value = new Int32Array(1);
+      answer = kernel.getsockopt(this.fd, SOL_SOCKET, SO_ERROR, value);
+      if (answer === 0) answer = -value[0]!;
+      if (answer === 0 && !this.hasFired) return PENDING;
+    }
+    if (answer < 0) {
+      throw new IoError("connect", -answer, this.fd, `to ${textOf(this.#address)}`);
+    }
+    const { fd } = this;
+    this.fd = -1;
+    return new Stream(fd, "socket", this.reactor);
+  }
+
+  protected override giveUp(): void {
+    const { fd } = this;
+    if (fd < 0) return;
+    this.fd = -1;
+    const { loop } = this.reactor;
+    loop.forget(fd, new ClosedError(`Cannot connect fd ${fd}: given up`));
+    loop.kernel.close(fd);
+  }
+
+  override describe(): string {
+    return `connect to ${textOf(this.#address)}`;
+  }
+}
+
+/**
+ * Listens for connections.
+ *
+ * @param address Port 0: any free port, see `Listener.addr`. The default host name, `""`, is every
+ * IPv4 address. A Unix path must not exist.
+ * @throws {IoError} `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`…
+ * @throws {RangeError} If the host name is no numeric address
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { scope } from "@vais/runtime";
+ * import { connect, listen } from "@vais/runtime/reactor";
+ *
+ * const listener = listen({ hostname: "127.0.0.1", port: 0 });
+ * await scope(function* (s) {
+ *   s.spawn(function* () {
+ *     const connection = yield* listener.accept();
+ *     const buffer = new Uint8Array(64);
+ *     const n = yield* connection.read(buffer);
+ *     yield* connection.writeAll(buffer.subarray(0, n)); // echo
+ *     connection.close();
+ *   });
+ *   const client = yield* connect(listener.addr);
+ *   yield* client.writeAll(new Uint8Array([1, 2, 3]));
+ *   const answer = new Uint8Array(3);
+ *   assertEquals(yield* client.readFull(answer), 3);
+ *   client.close();
+ * });
+ * listener.close();
+ * ```
+ */
+export function listen(address: SocketAddress, options: ListenOptions = {}): Listener {
+  const checked = checkAddress(address, "listen");
+  const at: SocketAddress = isUnix(checked)
+    ? checked
+    : { ...checked, hostname: checked.hostname || "0.0.0.0" };
+  const { backlog = BACKLOG, reusePort = false, ipv6Only = false } = options;
+  checkInteger(backlog, 0, "listen", "backlog");
+  const reactor = currentReactor();
+  const { kernel } = reactor.loop;
+  const { SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT, AF_INET6, IPV6_V6ONLY } = kernel.platform;
+  const { family, bytes } = encode(kernel, at, "listen");
+  const fd = openSocket(reactor, family, SOCK_STREAM, (fd) => {
+    const set = (level: number, option: number, on: boolean) =>
+      mustSucceed(
+        kernel.setsockopt(fd, level, option, new Int32Array([on ? 1 : 0])),
+        "setsockopt",
+        fd,
+      );
+    if (!isUnix(at)) set(SOL_SOCKET, SO_REUSEADDR, true);
+    if (reusePort) set(SOL_SOCKET, SO_REUSEPORT, true);
+    if (family === AF_INET6) set(IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only);
+    mustSucceed(kernel.bind(fd, bytes), "bind", fd, `to ${textOf(at)}`);
+    mustSucceed(kernel.listen(fd, backlog), "listen", fd, `at ${textOf(at)}`);
+  });
+  return new Listener(reactor, fd);
+}
+
+/** A socket that listens; made by {@linkcode listen}. */
+export class Listener implements Disposable, AsyncIterable<Stream> {
+  readonly #reactor: Reactor;
+  readonly #source: Source;
+  #isClosed = false;
+
+  /** @internal */
+  constructor(reactor: Reactor, fd: number) {
+    this.#reactor = reactor;
+    this.#source = reactor.loop.sources.own(fd);
+  }
+
+  /** The descriptor. */
+  get fd(): number {
+    return this.#source.fd;
+  }
+
+  /** True after {@linkcode close}. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Where it listens; with the port that was chosen. */
+  get addr(): SocketAddress {
+    return nameOf(this.#reactor, this.fd, "getsockname");
+  }
+
+  /**
+   * The next connection; waits for one. Connections that were aborted before are passed over.
+   *
+   * Cancelled, none is lost: it stays for the next accept.
+   *
+   * @throws {IoError} `EMFILE` when there are no descriptors left; the connection still waits
+   * @throws {BusyError} If somebody else waits for one
+   * @throws {ClosedError} If it is closed, also meanwhile
+   */
+  accept(): Future<Stream> {
+    return new Accept(this.#reactor, this.#source);
+  }
+
+  /** Connections, for as long as it is open. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Stream> {
+    while (!this.#isClosed) {
+      let stream: Stream;
+      try {
+        stream = await this.accept();
+      } catch (error) {
+        if (error instanceof ClosedError && this.#isClosed) return;
+        throw error;
+      }
+      yield stream;
+    }
+  }
+
+  /** Stops listening; whoever waits for a connection is woken by `ClosedError`. Idempotent. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    closeIn(this.#reactor, this.fd);
+  }
+
+  /** As {@linkcode close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** One accept. */
+class Accept extends FdOp<Stream> {
+  readonly #from: Source | undefined;
+
+  constructor(reactor: Reactor, source: Source | number) {
+    super(reactor, typeof source === "number" ? source : source.fd, READABLE);
+    this.#from = typeof source === "number" ? undefined : source;
+  }
+
+  protected attempt(): Poll<Stream> {
+    const { kernel } = this.reactor.loop;
+    const { EAGAIN, os } = kernel.platform;
+    if (this.#from?.isForgotten) {
+      throw new ClosedError(`Cannot accept on fd ${this.fd}: it is closed`);
+    }
+    const address = new Uint8Array(ADDRESS_BYTES);
+    const length = new Int32Array(1);
+    for (;;) {
+      length[0] = ADDRESS_BYTES;
+      const fd = kernel.accept(this.fd, address, length);
+      if (fd >= 0) return new Stream(fd, "socket", this.reactor);
+      if (fd === -EAGAIN) return PENDING;
+      if (fd !== -EINTR && fd !== -ECONNABORTED[os]) throw new IoError("accept", -fd, this.fd);
+    }
+  }
+
+  override describe(): string {
+    return `accept on fd ${this.fd}`;
+  }
+}
+
+/** As `Listener.accept`, on a descriptor that listens. */
+export function accept(fd: FdLike): Future<Stream> {
+  return new Accept(currentReactor(), checkFd(fd, "accept"));
+}
+
+/** One recv or send. */
+class Transfer extends FdOp<number> {
+  readonly #call: "recv" | "send";
+  readonly #buffer: Uint8Array;
+  readonly #flags: number;
+
+  constructor(
+    reactor: Reactor,
+    fd: number,
+    call: "recv" | "send",
+    buffer: Uint8Array,
+    flags: number,
+  ) {
+    super(reactor, fd, call === "recv" ? READABLE : WRITABLE);
+    this.#call = call;
+    this.#buffer = buffer;
+    this.#flags = flags;
+  }
+
+  protected attempt(): Poll<number> {
+    const { kernel } = this.reactor.loop;
+    for (;;) {
+      const n = kernel[this.#call](this.fd, this.#buffer, this.#flags);
+      if (n >= 0) return n;
+      if (n === -kernel.platform.EAGAIN) return PENDING;
+      if (n !== -EINTR) throw new IoError(this.#call, -n, this.fd);
+    }
+  }
+}
+
+/** Receives from a connected socket; 0 at the end. As `read`, with the system's `MSG_` flags. */
+export function recv(fd: FdLike, buffer: Uint8Array, flags = 0): Future<number> {
+  const number = checkFd(fd, "recv");
+  checkInteger(flags, 0, "recv", "flags");
+  return new Transfer(currentReactor(), number, "recv", checkBuffer(buffer, "recv"), flags);
+}
+
+/** Sends to a connected socket; a broken connection is an `IoError`, never a signal. As `write`. */
+export function send(fd: FdLike, buffer: Uint8Array, flags = 0): Future<number> {
+  const reactor = currentReactor();
+  const number = checkFd(fd, "send");
+  checkInteger(flags, 0, "send", "flags");
+  const all = flags | reactor.loop.kernel.platform.MSG_NOSIGNAL;
+  return new Transfer(reactor, number, "send", checkBuffer(buffer, "send"), all);
+}
+
+/** Ends one or both directions of a socket. */
+export function shutdown(fd: FdLike, how: "read" | "write" | "both"): void {
+  const number = checkFd(fd, "shutdown");
+  const mode = { read: 0, write: 1, both: 2 }[how];
+  if (mode === undefined) {
+    throw new RangeError(`Cannot shutdown: how is ${how} (must be read, write or both)`);
+  }
+  mustSucceed(currentReactor().loop.kernel.shutdown(number, mode), "shutdown", number);
+}
+
+/** Two connected streams of this process: what is written to one is read from the other. */
+export function streamPair(): [Stream, Stream] {
+  const reactor = currentReactor();
+  const { kernel } = reactor.loop;
+  const ends = new Int32Array(2);
+  mustSucceed(kernel.socketpair(kernel.platform.AF_UNIX, SOCK_STREAM, ends), "socketpair", -1);
+  return [new Stream(ends[0]!, "socket", reactor), new Stream(ends[1]!, "socket", reactor)];
+}

@@ -1,0 +1,341 @@
+/**
+ * Byte streams: connections, pipes, terminals.
+ *
+ * A stream owns its descriptor. Because nobody else closes it, a wait costs no system call, and a
+ * read that came up short is known to have taken all there was: the next one waits at once.
+ *
+ * @module
+ */
+
+import { ClosedError } from "../runtime/errors.ts";
+import type { Future } from "../runtime/future.ts";
+import { PENDING, type Poll } from "../runtime/poll.ts";
+import { ADDRESS_BYTES, decodeAddress, type SocketAddress } from "./address.ts";
+import { EINTR } from "./errno.ts";
+import { IoError } from "./errors.ts";
+import { FdOp, type Reactor } from "./fd_op.ts";
+import { checkBuffer, closeIn } from "./fd_ops.ts";
+import { READABLE, WRITABLE } from "./poller.ts";
+import { checkFd, currentReactor, type FdLike } from "./reactor_runtime.ts";
+import type { Source } from "./sources.ts";
+
+const SHUT_RD = 0;
+const SHUT_WR = 1;
+const SHUT_RDWR = 2;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+const CHUNK_BYTES = 65_536;
+
+/** What a stream is of. */
+export type StreamKind = "socket" | "pipe" | "other";
+
+/**
+ * A stream of bytes over a descriptor it owns.
+ *
+ * One task may read and another write it at the same time; two that wait for the same direction are
+ * refused with `BusyError`. `using` closes it at the end of a block.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect, listen } from "@vais/runtime/reactor";
+ *
+ * const listener = listen({ hostname: "127.0.0.1", port: 0 });
+ * const client = await connect(listener.addr);
+ * const server = await listener.accept();
+ * await client.writeAll(new TextEncoder().encode("ping"));
+ * client.closeWrite();
+ * const text = await new Response(server.readable).text(); // to the end
+ * assertEquals(text, "ping");
+ * for (const one of [client, server, listener]) one.close();
+ * ```
+ */
+export class Stream implements Disposable, AsyncIterable<Uint8Array> {
+  readonly #reactor: Reactor;
+  readonly #source: Source;
+  readonly #kind: StreamKind;
+  #isClosed = false;
+  #readable: ReadableStream<Uint8Array> | undefined;
+  #writable: WritableStream<Uint8Array> | undefined;
+
+  /**
+   * Takes over a non-blocking descriptor, which must be open and be closed by nobody else.
+   *
+   * @param kind What it is; only for sockets and pipes a short read means that all was read
+   * @param reactor Whose loop waits; default that of the task which calls, else of the thread
+   */
+  constructor(fd: FdLike, kind: StreamKind = "other", reactor: Reactor = currentReactor()) {
+    this.#reactor = reactor;
+    this.#source = reactor.loop.sources.own(checkFd(fd, "create Stream"));
+    this.#kind = kind;
+  }
+
+  /** The descriptor. */
+  get fd(): number {
+    return this.#source.fd;
+  }
+
+  /** True after {@linkcode close}. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /**
+   * Reads what is there, up to the buffer's length; waits while there is nothing.
+   *
+   * @returns Bytes read; 0 at the end
+   * @throws {IoError} `ECONNRESET`, `ETIMEDOUT`…
+   * @throws {BusyError} If somebody else waits to read it
+   * @throws {ClosedError} If it is closed, also meanwhile
+   */
+  read(buffer: Uint8Array): Future<number> {
+    return new StreamRead(this.#reactor, this.#source, checkBuffer(buffer, "read"), this.#kind);
+  }
+
+  /** Reads until the buffer is full; answers less than its length only at the end. See {@linkcode read}. */
+  readFull(buffer: Uint8Array): Future<number> {
+    return new StreamRead(
+      this.#reactor,
+      this.#source,
+      checkBuffer(buffer, "read"),
+      this.#kind,
+      true,
+    );
+  }
+
+  /**
+   * Writes as much as is taken at once, at least a byte; waits while nothing is.
+   *
+   * @returns Bytes written
+   * @throws {IoError} `EPIPE` or `ECONNRESET` when the other side is gone
+   * @throws {BusyError} If somebody else waits to write it
+   * @throws {ClosedError} If it is closed, also meanwhile
+   */
+  write(buffer: Uint8Array): Future<number> {
+    return new StreamWrite(
+      this.#reactor,
+      this.#source,
+      checkBuffer(buffer, "write"),
+      this.#kind,
+      false,
+    );
+  }
+
+  /** Writes the whole buffer; answers its length. Cancelled, an unknown part of it was written. */
+  writeAll(buffer: Uint8Array): Future<number> {
+    return new StreamWrite(
+      this.#reactor,
+      this.#source,
+      checkBuffer(buffer, "write"),
+      this.#kind,
+      true,
+    );
+  }
+
+  /** Tells the other side that nothing more is written (sockets); it then reads to the end. */
+  closeWrite(): void {
+    this.shutdown("write");
+  }
+
+  /**
+   * Ends one or both directions of a socket, also for other holders of it.
+   *
+   * @throws {IoError} `ENOTCONN`, `ENOTSOCK`
+   */
+  shutdown(how: "read" | "write" | "both"): void {
+    this.#mustBeOpen("shut down");
+    const number = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR }[how];
+    if (number === undefined) {
+      throw new RangeError(`Cannot shut down: how is ${how} (must be read, write or both)`);
+    }
+    const answer = this.#reactor.loop.kernel.shutdown(this.fd, number);
+    if (answer < 0) throw new IoError("shutdown", -answer, this.fd);
+  }
+
+  /** Sends small writes at once (TCP): no Nagle. */
+  setNoDelay(on = true): void {
+    this.#mustBeOpen("set no delay");
+    const { kernel } = this.#reactor.loop;
+    const value = new Int32Array([on ? 1 : 0]);
+    const answer = kernel.setsockopt(this.fd, IPPROTO_TCP, TCP_NODELAY, value);
+    if (answer < 0) throw new IoError("setsockopt", -answer, this.fd);
+  }
+
+  /** Where this end is. */
+  get localAddr(): SocketAddress {
+    return nameOf(this.#reactor, this.fd, "getsockname");
+  }
+
+  /** Where the other end is. */
+  get remoteAddr(): SocketAddress {
+    return nameOf(this.#reactor, this.fd, "getpeername");
+  }
+
+  /** Closes the descriptor; whoever waits for it is woken by `ClosedError`. Idempotent. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    closeIn(this.#reactor, this.fd);
+  }
+
+  /** As {@linkcode close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Chunks until the end, each in a buffer of its own. Does not close the stream. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const chunk = await this.#chunk();
+      if (chunk === undefined) return;
+      yield chunk;
+    }
+  }
+
+  async #chunk(): Promise<Uint8Array | undefined> {
+    const buffer = new Uint8Array(CHUNK_BYTES);
+    const n = await this.read(buffer);
+    if (n === 0) return undefined;
+    // A small chunk must not keep a large buffer alive.
+    return n < CHUNK_BYTES / 2 ? buffer.slice(0, n) : buffer.subarray(0, n);
+  }
+
+  /**
+   * What can be read, as a web stream. Cancelling it closes the stream.
+   *
+   * Use either this or {@linkcode read}.
+   */
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#readable ??= new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        const chunk = await this.#chunk();
+        if (chunk === undefined) controller.close();
+        else controller.enqueue(chunk);
+      },
+      cancel: () => this.close(),
+    }, { highWaterMark: 0 });
+  }
+
+  /**
+   * What can be written, as a web stream. Closing it ends the writing direction; aborting it closes
+   * the stream.
+   */
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= new WritableStream<Uint8Array>({
+      write: async (chunk) => {
+        await this.writeAll(chunk);
+      },
+      close: () => {
+        if (this.#kind === "socket") this.closeWrite();
+        else this.close();
+      },
+      abort: () => this.close(),
+    });
+  }
+
+  #mustBeOpen(action: string): void {
+    if (this.#isClosed) throw new ClosedError(`Cannot ${action}: fd ${this.fd} is closed`);
+  }
+}
+
+/** The address of one end of a socket. */
+export function nameOf(
+  { loop: { kernel } }: Reactor,
+  fd: number,
+  call: "getsockname" | "getpeername",
+): SocketAddress {
+  const bytes = new Uint8Array(ADDRESS_BYTES);
+  const length = new Int32Array([ADDRESS_BYTES]);
+  const answer = kernel[call](fd, bytes, length);
+  if (answer < 0) throw new IoError(call, -answer, fd);
+  return decodeAddress(kernel.platform, bytes, length[0]!);
+}
+
+/** One read of a stream. */
+class StreamRead extends FdOp<number> {
+  readonly #from: Source;
+  readonly #buffer: Uint8Array;
+  readonly #kind: StreamKind;
+  readonly #full: boolean;
+  #got = 0;
+
+  constructor(
+    reactor: Reactor,
+    source: Source,
+    buffer: Uint8Array,
+    kind: StreamKind,
+    full = false,
+  ) {
+    super(reactor, source.fd, READABLE);
+    this.#from = source;
+    this.#buffer = buffer;
+    this.#kind = kind;
+    this.#full = full;
+  }
+
+  protected attempt(): Poll<number> {
+    const source = this.#from;
+    const { kernel } = this.reactor.loop;
+    for (;;) {
+      if (source.isForgotten) throw closedError("read", this.fd);
+      if (source.drained) return PENDING;
+      const buffer = this.#got === 0 ? this.#buffer : this.#buffer.subarray(this.#got);
+      const n = kernel.read(this.fd, buffer);
+      if (n > 0) {
+        if (
+          n < buffer.byteLength && this.#kind !== "other" && !source.ended &&
+          (source.armed & READABLE) !== 0
+        ) source.drained = true;
+        this.#got += n;
+        if (!this.#full || this.#got === this.#buffer.byteLength) return this.#got;
+      } else if (n === 0) return this.#got;
+      else if (n === -kernel.platform.EAGAIN) return PENDING;
+      else if (n !== -EINTR) throw new IoError("read", -n, this.fd);
+    }
+  }
+}
+
+/** One write to a stream. */
+class StreamWrite extends FdOp<number> {
+  readonly #to: Source;
+  readonly #buffer: Uint8Array;
+  readonly #kind: StreamKind;
+  readonly #all: boolean;
+  #written = 0;
+
+  constructor(
+    reactor: Reactor,
+    source: Source,
+    buffer: Uint8Array,
+    kind: StreamKind,
+    all: boolean,
+  ) {
+    super(reactor, source.fd, WRITABLE);
+    this.#to = source;
+    this.#buffer = buffer;
+    this.#kind = kind;
+    this.#all = all;
+  }
+
+  protected attempt(): Poll<number> {
+    const source = this.#to;
+    const { kernel } = this.reactor.loop;
+    for (;;) {
+      if (source.isForgotten) throw closedError("write", this.fd);
+      const buffer = this.#written === 0 ? this.#buffer : this.#buffer.subarray(this.#written);
+      if (this.#all && buffer.byteLength === 0) return this.#written;
+      const n = this.#kind === "socket"
+        ? kernel.send(this.fd, buffer, kernel.platform.MSG_NOSIGNAL)
+        : kernel.write(this.fd, buffer);
+      if (n >= 0) {
+        this.#written += n;
+        if (!this.#all || this.#written === this.#buffer.byteLength) return this.#written;
+      } else if (n === -kernel.platform.EAGAIN) return PENDING;
+      else if (n !== -EINTR) throw new IoError("write", -n, this.fd);
+    }
+  }
+}
+
+function closedError(action: string, fd: number): ClosedError {
+  return new ClosedError(`Cannot ${action} fd ${fd}: it is closed`);
+}
