@@ -4,4 +4,5 @@
  * @module
  */
 export * from "./runtime/mod.ts";
+export * from "./reactor/mod.ts";
 export * from "./scheduling/mod.ts";

@@ -2,8 +2,9 @@
  * What does a wait for a descriptor cost: a byte through one pipe and back through another?
  *
  * Both ends in one process; figures are ns per round trip, which is two waits, two reads and two
- * writes. `C` does it with epoll in one loop. Ours are two tasks; in `10 000 registered` that many
- * other tasks wait for an eventfd each meanwhile. The hosts' are `node:net` sockets over the same
+ * writes. `C` does it with epoll in one loop. Ours are two tasks with a `Stream` for each end, `by
+ * number` with `read(fd)` and `write(fd)`; in `10000 registered` that many other tasks wait for an
+ * eventfd each meanwhile. The hosts' are `node:net` sockets over the same
  * kind of pipes, and on Deno two ends of a unix socket, as it has no interface for pipes.
  *
  * @module
@@ -12,7 +13,7 @@ import { rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import process from "node:process";
-import { eventfd, getReactor, pipe, read, write } from "@vais/runtime/reactor";
+import { eventfd, FdStream, getReactor, pipe, read, write } from "@vais/runtime/reactor";
 import { type Bench, type Cell, check, size, time } from "./bench.ts";
 import { compiled, figure } from "./reactor/children.ts";
 import { openCalls, pipe as rawPipe } from "./reactor/libc.ts";
@@ -21,30 +22,51 @@ const TRIPS = size(40_000, 8_000);
 const HOST_TRIPS = size(8_000, 2_000);
 const REGISTERED = [10, 1_000, 10_000];
 
-function* bounce(from: number, to: number, trips: number, first: boolean) {
-  const byte = new Uint8Array(1);
+function* bounce(from: FdStream, to: FdStream, trips: number, first: boolean) {
+  const buffer = new Uint8Array(64);
+  const byte = buffer.subarray(0, 1);
+  if (first) yield* to.write(byte);
+  let bytes = 0;
+  for (let i = 0; i < trips; i++) {
+    bytes += yield* from.read(buffer);
+    if (!first || i < trips - 1) yield* to.write(byte);
+  }
+  return bytes;
+}
+
+async function bounceAsync(from: FdStream, to: FdStream, trips: number, first: boolean) {
+  const buffer = new Uint8Array(64);
+  const byte = buffer.subarray(0, 1);
+  if (first) await to.write(byte);
+  let bytes = 0;
+  for (let i = 0; i < trips; i++) {
+    bytes += await from.read(buffer);
+    if (!first || i < trips - 1) await to.write(byte);
+  }
+  return bytes;
+}
+
+function* bounceByFd({ fd: from }: FdStream, { fd: to }: FdStream, trips: number, first: boolean) {
+  const buffer = new Uint8Array(64);
+  const byte = buffer.subarray(0, 1);
   if (first) yield* write(to, byte);
   let bytes = 0;
   for (let i = 0; i < trips; i++) {
-    bytes += yield* read(from, byte);
+    bytes += yield* read(from, buffer);
     if (!first || i < trips - 1) yield* write(to, byte);
   }
   return bytes;
 }
 
-async function bounceAsync(from: number, to: number, trips: number, first: boolean) {
-  const byte = new Uint8Array(1);
-  if (first) await write(to, byte);
-  let bytes = 0;
-  for (let i = 0; i < trips; i++) {
-    bytes += await read(from, byte);
-    if (!first || i < trips - 1) await write(to, byte);
-  }
-  return bytes;
+function streams(): { from: FdStream; to: FdStream } {
+  const { readFd, writeFd } = pipe();
+  return { from: new FdStream(readFd, "pipe"), to: new FdStream(writeFd, "pipe") };
 }
 
+type Bounce = typeof bounce | typeof bounceAsync;
+
 /** Two tasks of `body` beside so many that wait; by `run()`, or by `blockOn`. */
-function ours(body: typeof bounce | typeof bounceAsync, registered = 0, blocking = false): Cell {
+function ours(body: Bounce, registered = 0, blocking = false): Cell {
   return () => {
     const runtime = getReactor();
     for (let i = 0; i < registered; i++) {
@@ -54,11 +76,11 @@ function ours(body: typeof bounce | typeof bounceAsync, registered = 0, blocking
         throw new Error(`nobody wrote to descriptor ${fd}`);
       });
     }
-    const there = pipe(), back = pipe();
+    const there = streams(), back = streams();
     return async () => {
       const start = () => [
-        runtime.spawn(() => body(back.readFd, there.writeFd, TRIPS, true) as Generator),
-        runtime.spawn(() => body(there.readFd, back.writeFd, TRIPS, false) as Generator),
+        runtime.spawn(() => body(back.from, there.to, TRIPS, true) as Generator),
+        runtime.spawn(() => body(there.from, back.to, TRIPS, false) as Generator),
       ];
       let bytes: unknown[] = [];
       const ms = await time(async () => {
@@ -129,6 +151,7 @@ export const bench: Bench = {
     },
     "generator": ours(bounce),
     "async": ours(bounceAsync),
+    "by number": ours(bounceByFd),
     "blockOn": ours(bounce, 0, true),
     "node:net": nodeNet,
     "Deno unix": denoUnix,
@@ -151,7 +174,12 @@ export const bench: Bench = {
       unit: "ns",
       goal: { faster: 4, than: "host" },
     })),
-    { work: "pipe ping-pong, two tasks, async", ours: "async", reference: "C", unit: "ns" },
+    ...["async", "by number"].map((ours) => ({
+      work: `pipe ping-pong, two tasks, ${ours}`,
+      ours,
+      reference: "C",
+      unit: "ns",
+    })),
     ...REGISTERED.slice(1).map((count) => ({
       work: `the same with ${count} registered descriptors`,
       ours: `${count} registered`,

@@ -14,8 +14,8 @@
 
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { main, scope } from "@vais/runtime";
-import { getReactor, IoError, listen, type Stream } from "@vais/runtime/reactor";
+import { main, scope, type TaskScope } from "@vais/runtime";
+import { type FdStream, getReactor, IoError, listen, type Listener } from "@vais/runtime/reactor";
 
 const HELP = `A TCP echo server.
 
@@ -27,7 +27,7 @@ Usage: echo [options]
 Exit code: 0, 1 when it cannot listen, 2 for a wrong option, 130 after Ctrl-C, 143 after SIGTERM.`;
 
 /** One client, until its end of the stream. */
-function* echo(client: Stream): Generator<unknown, void> {
+function* echo(client: FdStream): Generator<unknown, void> {
   const buffer = new Uint8Array(64 * 1024);
   try {
     for (;;) {
@@ -42,6 +42,18 @@ function* echo(client: Stream): Generator<unknown, void> {
   }
 }
 
+/** The next client. When there are no descriptors left, it has to wait until some are closed. */
+function* accept(task: TaskScope, listener: Listener): Generator<unknown, FdStream> {
+  for (;;) {
+    try {
+      return yield* listener.accept();
+    } catch (error) {
+      if (!(error instanceof IoError && /^E[MN]FILE$/.test(error.code))) throw error;
+      yield* task.sleep(50);
+    }
+  }
+}
+
 /** Listens until cancelled. */
 function serve(hostname: string, port: number): Promise<number> {
   return main(function* server() {
@@ -51,7 +63,7 @@ function serve(hostname: string, port: number): Promise<number> {
     try {
       yield* scope(function* (clients) {
         for (;;) {
-          const client = yield* listener.accept();
+          const client = yield* accept(clients, listener);
           clients.spawn(() => echo(client), { name: `client ${client.fd}` });
         }
       }, { name: "clients" });

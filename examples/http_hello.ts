@@ -19,8 +19,8 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { main, moveOnAfter, type Scope, scope } from "@vais/runtime";
-import { getReactor, IoError, listen, type Stream } from "@vais/runtime/reactor";
+import { main, moveOnAfter, type Scope, scope, type TaskScope } from "@vais/runtime";
+import { type FdStream, getReactor, IoError, listen, type Listener } from "@vais/runtime/reactor";
 import { send, sendContinue, sendFile } from "./http_hello/answers.ts";
 import { HttpError, type Request, RequestReader } from "./http_hello/http1.ts";
 
@@ -51,7 +51,7 @@ const LINGER_MS = 1_000;
 
 /** Answers a request; true when another may follow. */
 function* answer(
-  client: Stream,
+  client: FdStream,
   request: Request,
   body: Uint8Array,
   options: Options,
@@ -70,7 +70,7 @@ function* answer(
 /** Answers requests until the client has said all. */
 function* converse(
   limit: Scope,
-  client: Stream,
+  client: FdStream,
   reader: RequestReader,
   options: Options,
 ): Generator<unknown, void> {
@@ -89,7 +89,7 @@ function* converse(
 }
 
 /** Tells a client what is wrong, and ends the connection so that it hears of it. */
-function* refuse(client: Stream, { status, message }: HttpError): Generator<unknown, void> {
+function* refuse(client: FdStream, { status, message }: HttpError): Generator<unknown, void> {
   yield* send(client, { method: "", keepAlive: false }, status, `${message}\n`);
   client.closeWrite();
   const rest = new Uint8Array(64 * 1024);
@@ -97,7 +97,7 @@ function* refuse(client: Stream, { status, message }: HttpError): Generator<unkn
 }
 
 /** One connection, from its beginning to its end. */
-function* serve(client: Stream, options: Options): Generator<unknown, void> {
+function* serve(client: FdStream, options: Options): Generator<unknown, void> {
   const reader = new RequestReader(client);
   try {
     let problem: HttpError | undefined;
@@ -119,6 +119,18 @@ function* serve(client: Stream, options: Options): Generator<unknown, void> {
   }
 }
 
+/** The next client. When there are no descriptors left, it has to wait until some are closed. */
+function* accept(task: TaskScope, listener: Listener): Generator<unknown, FdStream> {
+  for (;;) {
+    try {
+      return yield* listener.accept();
+    } catch (error) {
+      if (!(error instanceof IoError && /^E[MN]FILE$/.test(error.code))) throw error;
+      yield* task.sleep(50);
+    }
+  }
+}
+
 /** Listens until cancelled. */
 function run(options: Options): Promise<number> {
   return main(function* server() {
@@ -128,7 +140,7 @@ function run(options: Options): Promise<number> {
     try {
       yield* scope(function* (clients) {
         for (;;) {
-          const client = yield* listener.accept();
+          const client = yield* accept(clients, listener);
           clients.spawn(() => serve(client, options), { name: `client ${client.fd}` });
         }
       }, { name: "clients" });

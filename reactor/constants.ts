@@ -5,22 +5,22 @@
  */
 
 /** Filter: readable. */
-export const EVFILT_READ = -1;
+export const EVFILT_READ: number = -1;
 /** Filter: writable. */
-export const EVFILT_WRITE = -2;
+export const EVFILT_WRITE: number = -2;
 /** Filter: a timer. */
-export const EVFILT_TIMER = -7;
+export const EVFILT_TIMER: number = -7;
 /** Flag: add. */
-export const EV_ADD = 1;
+export const EV_ADD: number = 1;
 /** Flag: delete. */
-export const EV_DELETE = 2;
+export const EV_DELETE: number = 2;
 /** Flag: tell once. */
-export const EV_ONESHOT = 16;
+export const EV_ONESHOT: number = 16;
 /** Events taken from the kernel at once, unless an event loop is made with another number. */
-export const MAX_EVENTS = 64;
+export const MAX_EVENTS: number = 64;
 /** What waits for a descriptor to be readable. */
-export const SOURCE_FD_READ = 1;
+export const SOURCE_FD_READ: number = 1;
 /** What waits for a descriptor to be writable. */
-export const SOURCE_FD_WRITE = 2;
+export const SOURCE_FD_WRITE: number = 2;
 /** What waits for a deadline. */
-export const SOURCE_TIMER = 3;
+export const SOURCE_TIMER: number = 3;

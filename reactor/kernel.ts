@@ -29,7 +29,9 @@ export interface Kernel {
   read(fd: number, buffer: Bytes): number;
   /** Bytes written of `buffer`. */
   write(fd: number, buffer: Bytes): number;
+  /** Closes it. */
   close(fd: number): number;
+  /** A duplicate, not inherited. */
   dup(fd: number): number;
   /** A descriptor of a path, non-blocking and not inherited. */
   open(path: string, flags: number, mode: number): number;
@@ -41,26 +43,42 @@ export interface Kernel {
   socketpair(family: number, type: number, ends: Int32Array): number;
   /** A non-blocking socket. */
   socket(family: number, type: number): number;
+  /** Gives a socket its address. */
   bind(fd: number, address: Bytes): number;
+  /** Lets a socket be connected to. */
   listen(fd: number, backlog: number): number;
   /** A non-blocking connection; its peer's address goes to `address`, its length to `length`. */
   accept(fd: number, address: Bytes, length: Int32Array): number;
+  /** Connects a socket. */
   connect(fd: number, address: Bytes): number;
+  /** Bytes received from the connected peer. */
   recv(fd: number, buffer: Bytes, flags: number): number;
+  /** Bytes sent to the connected peer. */
   send(fd: number, buffer: Bytes, flags: number): number;
+  /** Bytes of a datagram; its sender's address goes to `address`, its length to `length`. */
   recvfrom(fd: number, buffer: Bytes, flags: number, address: Bytes, length: Int32Array): number;
+  /** Bytes of a datagram sent. */
   sendto(fd: number, buffer: Bytes, flags: number, address: Bytes): number;
+  /** Ends reading (0), writing (1) or both (2). */
   shutdown(fd: number, how: number): number;
+  /** Its own address goes to `address`, its length to `length`. */
   getsockname(fd: number, address: Bytes, length: Int32Array): number;
+  /** Its peer's address goes to `address`, its length to `length`. */
   getpeername(fd: number, address: Bytes, length: Int32Array): number;
+  /** Sets an option. */
   setsockopt(fd: number, level: number, option: number, value: Int32Array): number;
+  /** Reads an option. */
   getsockopt(fd: number, level: number, option: number, value: Int32Array): number;
+  /** Commands a device. */
   ioctl(fd: number, request: number, argument: Bytes): number;
   /** Linux: a counter that is readable while it is not 0. */
   eventfd(initial: number): number;
   /** Linux: readable once the process has ended. */
   pidfdOpen(pid: number): number;
+  /** Linux: a descriptor that tells changes of files. */
   inotifyInit(): number;
+  /** Linux: watches a path. */
   inotifyAddWatch(fd: number, path: string, mask: number): number;
+  /** Linux: watches it no more. */
   inotifyRemoveWatch(fd: number, watch: number): number;
 }

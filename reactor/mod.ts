@@ -59,6 +59,23 @@ export {
   shutdown,
   streamPair,
 } from "./sockets.ts";
-export { Stream, type StreamKind } from "./stream.ts";
+export { FdStream, type StreamKind } from "./stream.ts";
 export { Registration } from "./registration.ts";
 export { TimeoutManager } from "./timeout_manager.ts";
+export { bindUdp, type Datagram, DatagramSocket, type UdpOptions } from "./udp.ts";
+export {
+  processExit,
+  watchFiles,
+  type WatchEvent,
+  FileWatcher,
+  type WatchKind,
+  type WatchOptions,
+} from "./watch.ts";
+export {
+  reactorBlockOn,
+  reactorRun,
+  reactorSpawn,
+  sleepMs,
+  waitReadable,
+  waitWritable,
+} from "./globals.ts";

@@ -17,35 +17,55 @@ export interface Platform {
   readonly arch: string;
   /** `open` and `fcntl`. */
   readonly O_RDONLY: 0;
+  /** See the system's headers. */
   readonly O_WRONLY: 1;
+  /** See the system's headers. */
   readonly O_RDWR: 2;
+  /** See the system's headers. */
   readonly O_CREAT: number;
+  /** See the system's headers. */
   readonly O_APPEND: number;
+  /** See the system's headers. */
   readonly O_NOCTTY: number;
+  /** See the system's headers. */
   readonly O_NONBLOCK: number;
+  /** See the system's headers. */
   readonly O_CLOEXEC: number;
   /** Address families. */
   readonly AF_UNIX: 1;
+  /** See the system's headers. */
   readonly AF_INET: 2;
+  /** See the system's headers. */
   readonly AF_INET6: number;
   /** BSD: the first byte of an address is its length, the second its family. */
   readonly sockaddrHasLength: boolean;
   /** Flags that `socket` and `accept4` take beside the type; 0 where they do not. */
   readonly SOCK_FLAGS: number;
+  /** See the system's headers. */
   readonly SOL_SOCKET: number;
+  /** See the system's headers. */
   readonly SO_REUSEADDR: number;
+  /** See the system's headers. */
   readonly SO_REUSEPORT: number;
+  /** See the system's headers. */
   readonly SO_ERROR: number;
+  /** See the system's headers. */
   readonly SO_BROADCAST: number;
+  /** See the system's headers. */
   readonly SO_KEEPALIVE: number;
+  /** See the system's headers. */
   readonly SO_SNDBUF: number;
+  /** See the system's headers. */
   readonly SO_RCVBUF: number;
   /** 0 where a broken pipe is avoided per call. */
   readonly SO_NOSIGPIPE: number;
   /** 0 where it is avoided per socket. */
   readonly MSG_NOSIGNAL: number;
+  /** See the system's headers. */
   readonly IPV6_V6ONLY: number;
+  /** See the system's headers. */
   readonly EAGAIN: number;
+  /** See the system's headers. */
   readonly EINPROGRESS: number;
   /** Variadic arguments travel on the stack, after all registers (Apple silicon). */
   readonly variadicOnStack: boolean;

@@ -56,4 +56,4 @@ export interface Poller {
 }
 
 /** The descriptor number that a wake is told under. */
-export const WAKER_TOKEN = -999;
+export const WAKER_TOKEN: number = -999;

@@ -136,9 +136,12 @@ export function checkFd(fd: FdLike, action: string): number {
 
 let global: ReactorRuntime | undefined;
 
-/** Makes the reactor of this thread if there is none; answers it. Idempotent. */
+/** Makes the reactor of this thread if there is none, or if it was closed; answers it. */
 export function reactorInit(): ReactorRuntime {
-  return global ??= new ReactorRuntime({ name: "default reactor" });
+  if (global === undefined || reactorIn(global)!.loop.isClosed) {
+    global = new ReactorRuntime({ name: "default reactor" });
+  }
+  return global;
 }
 
 /**

@@ -25,7 +25,7 @@ import { READABLE, WRITABLE } from "./poller.ts";
 import { checkFd, currentReactor, type FdLike } from "./reactor_runtime.ts";
 import { resolveName } from "./resolve.ts";
 import type { Source } from "./sources.ts";
-import { nameOf, Stream } from "./stream.ts";
+import { nameOf, FdStream } from "./stream.ts";
 
 const SOCK_STREAM = 1;
 const IPPROTO_IPV6 = 41;
@@ -100,7 +100,7 @@ export function textOf(address: SocketAddress): string {
  * using connection = await connect({ hostname: "example.com", port: 80 });
  * ```
  */
-export function connect(address: SocketAddress): Future<Stream> {
+export function connect(address: SocketAddress): Future<FdStream> {
   const to = checkAddress(address, "connect");
   const reactor = currentReactor();
   const resolved: SocketAddress = isUnix(to) ? to : { ...to, hostname: to.hostname || "127.0.0.1" };
@@ -110,7 +110,7 @@ export function connect(address: SocketAddress): Future<Stream> {
   const { hostname, port } = resolved as NetAddress;
   return Future.from(resolveName(hostname)).andThen((hostnames) => {
     const attempts = hostnames.map((one) => () => new Connect(reactor, { hostname: one, port }));
-    return attempts.slice(1).reduce<Future<Stream>>(
+    return attempts.slice(1).reduce<Future<FdStream>>(
       (before, next) => orElse(before, next),
       attempts[0]!(),
     );
@@ -128,7 +128,7 @@ function orElse<T>(first: Future<T>, second: () => Future<T>): Future<T> {
 }
 
 /** One attempt to connect to one address. */
-class Connect extends FdOp<Stream> {
+class Connect extends FdOp<FdStream> {
   readonly #address: SocketAddress;
 
   constructor(reactor: Reactor, address: SocketAddress) {
@@ -136,7 +136,7 @@ class Connect extends FdOp<Stream> {
     this.#address = address;
   }
 
-  protected attempt(): Poll<Stream> {
+  protected attempt(): Poll<FdStream> {
     const { kernel, sources } = this.reactor.loop;
     const { EINPROGRESS, SOL_SOCKET, SO_ERROR } = kernel.platform;
     let answer = 0;
@@ -159,7 +159,7 @@ class Connect extends FdOp<Stream> {
     }
     const { fd } = this;
     this.fd = -1;
-    return new Stream(fd, "socket", this.reactor);
+    return new FdStream(fd, "socket", this.reactor);
   }
 
   protected override giveUp(): void {
@@ -236,7 +236,7 @@ export function listen(address: SocketAddress, options: ListenOptions = {}): Lis
 }
 
 /** A socket that listens; made by {@linkcode listen}. */
-export class Listener implements Disposable, AsyncIterable<Stream> {
+export class Listener implements Disposable, AsyncIterable<FdStream> {
   readonly #reactor: Reactor;
   readonly #source: Source;
   #isClosed = false;
@@ -271,14 +271,14 @@ export class Listener implements Disposable, AsyncIterable<Stream> {
    * @throws {BusyError} If somebody else waits for one
    * @throws {ClosedError} If it is closed, also meanwhile
    */
-  accept(): Future<Stream> {
+  accept(): Future<FdStream> {
     return new Accept(this.#reactor, this.#source);
   }
 
   /** Connections, for as long as it is open. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Stream> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<FdStream> {
     while (!this.#isClosed) {
-      let stream: Stream;
+      let stream: FdStream;
       try {
         stream = await this.accept();
       } catch (error) {
@@ -303,7 +303,7 @@ export class Listener implements Disposable, AsyncIterable<Stream> {
 }
 
 /** One accept. */
-class Accept extends FdOp<Stream> {
+class Accept extends FdOp<FdStream> {
   readonly #from: Source | undefined;
 
   constructor(reactor: Reactor, source: Source | number) {
@@ -311,7 +311,7 @@ class Accept extends FdOp<Stream> {
     this.#from = typeof source === "number" ? undefined : source;
   }
 
-  protected attempt(): Poll<Stream> {
+  protected attempt(): Poll<FdStream> {
     const { kernel } = this.reactor.loop;
     const { EAGAIN, os } = kernel.platform;
     if (this.#from?.isForgotten) {
@@ -322,7 +322,7 @@ class Accept extends FdOp<Stream> {
     for (;;) {
       length[0] = ADDRESS_BYTES;
       const fd = kernel.accept(this.fd, address, length);
-      if (fd >= 0) return new Stream(fd, "socket", this.reactor);
+      if (fd >= 0) return new FdStream(fd, "socket", this.reactor);
       if (fd === -EAGAIN) return PENDING;
       if (fd !== -EINTR && fd !== -ECONNABORTED[os]) throw new IoError("accept", -fd, this.fd);
     }
@@ -334,7 +334,7 @@ class Accept extends FdOp<Stream> {
 }
 
 /** As `Listener.accept`, on a descriptor that listens. */
-export function accept(fd: FdLike): Future<Stream> {
+export function accept(fd: FdLike): Future<FdStream> {
   return new Accept(currentReactor(), checkFd(fd, "accept"));
 }
 
@@ -395,10 +395,10 @@ export function shutdown(fd: FdLike, how: "read" | "write" | "both"): void {
 }
 
 /** Two connected streams of this process: what is written to one is read from the other. */
-export function streamPair(): [Stream, Stream] {
+export function streamPair(): [FdStream, FdStream] {
   const reactor = currentReactor();
   const { kernel } = reactor.loop;
   const ends = new Int32Array(2);
   mustSucceed(kernel.socketpair(kernel.platform.AF_UNIX, SOCK_STREAM, ends), "socketpair", -1);
-  return [new Stream(ends[0]!, "socket", reactor), new Stream(ends[1]!, "socket", reactor)];
+  return [new FdStream(ends[0]!, "socket", reactor), new FdStream(ends[1]!, "socket", reactor)];
 }

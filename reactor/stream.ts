@@ -50,7 +50,7 @@ export type StreamKind = "socket" | "pipe" | "other";
  * for (const one of [client, server, listener]) one.close();
  * ```
  */
-export class Stream implements Disposable, AsyncIterable<Uint8Array> {
+export class FdStream implements Disposable, AsyncIterable<Uint8Array> {
   readonly #reactor: Reactor;
   readonly #source: Source;
   readonly #kind: StreamKind;
@@ -66,7 +66,7 @@ export class Stream implements Disposable, AsyncIterable<Uint8Array> {
    */
   constructor(fd: FdLike, kind: StreamKind = "other", reactor: Reactor = currentReactor()) {
     this.#reactor = reactor;
-    this.#source = reactor.loop.sources.own(checkFd(fd, "create Stream"));
+    this.#source = reactor.loop.sources.own(checkFd(fd, "create FdStream"));
     this.#kind = kind;
   }
 

@@ -7,7 +7,9 @@
  * - compiles tests/npm/consumer.ts strictly under `node16` and `bundler`;
  * - runs publint and arethetypeswrong;
  * - runs tests/npm/same_program.ts, whose output must equal that on Deno;
- * - runs the programs of examples/, compiled as their users would.
+ * - runs the programs of examples/, compiled as their users would;
+ * - runs those that use the reactor against real peers, with koffi: the same
+ *   tests/deno/reactor_*_test.ts that ran them on Deno.
  *
  * esbuild makes each test file into one module for Node. The library is never
  * bundled: its public names are left to Node, and a relative import of one of
@@ -23,6 +25,9 @@ import * as esbuild from "esbuild";
 import { buildNpm } from "./build_npm.ts";
 import {
   capture,
+  denoCounts,
+  denoFailures,
+  denoSkips,
   nodeCounts,
   nodeFailures,
   nodeSkips,
@@ -42,6 +47,7 @@ const DEPENDENCIES = {
   "@types/node": "20.19.25",
   "deno-std": "1.4.0",
   "fast-check": "4.10.2",
+  "koffi": "3.3.4",
   "publint": "0.3.25",
   "typescript": "5.9.3",
 };
@@ -56,6 +62,14 @@ const EXAMPLES = [
   { name: "supervise", args: ["--for=1500"], code: 0, prints: /, 0 left behind;/ },
   { name: "pipeline", args: ["--size=8"], code: 0, prints: / 8\.0 MB in \d+ files,/ },
 ];
+
+/** Programs that use the reactor, and the tests that run them. */
+const PEER_PROGRAMS = [
+  "examples/echo.ts",
+  "examples/http_hello.ts",
+  "tests/support/peer_clients.ts",
+];
+const PEER_TESTS = ["tests/deno/reactor_peers_test.ts", "tests/deno/reactor_servers_test.ts"];
 
 const STRICT = {
   strict: true,
@@ -123,6 +137,7 @@ export function npmSteps(): Step[] {
     ),
     withProject("same-program", runSameProgram),
     withProject("examples", runExamples),
+    withProject("peers", runPeers),
   ];
 }
 
@@ -307,21 +322,7 @@ async function runSameProgram({ folder }: Project): Promise<Outcome> {
 
 /** Bundles the examples and runs each on Node: one test each. */
 async function runExamples({ folder }: Project): Promise<Outcome> {
-  try {
-    await esbuild.build({
-      entryPoints: EXAMPLES.map(({ name }) => `${ROOT}examples/${name}.ts`),
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      target: "node20",
-      external: ["@vais/runtime", "node:*"],
-      outdir: `${folder}/examples`,
-      outExtension: { ".js": ".mjs" },
-      logLevel: "silent",
-    });
-  } finally {
-    await esbuild.stop();
-  }
+  await bundlePrograms(EXAMPLES.map(({ name }) => `examples/${name}.ts`), `${folder}/examples`);
   await cp(`${ROOT}examples/site`, `${folder}/examples/site`, { recursive: true });
   const logs: string[] = [];
   for (const { name, args, code, prints } of EXAMPLES) {
@@ -335,6 +336,45 @@ async function runExamples({ folder }: Project): Promise<Outcome> {
     skipped: 0,
     log: logs.join("\n\n"),
   };
+}
+
+/** Bundles the programs that use the reactor; the tests of Deno run them on Node. */
+async function runPeers({ folder }: Project): Promise<Outcome> {
+  await bundlePrograms(PEER_PROGRAMS, `${folder}/peers`);
+  const ran = await capture(Deno.execPath(), [
+    "test",
+    "-A",
+    "--no-check",
+    "--parallel",
+    ...PEER_TESTS,
+    "--",
+    `--node=${folder}/peers`,
+  ], { cwd: ROOT });
+  return suite(
+    { ok: ran.ok, log: denoFailures(ran.log) },
+    denoCounts(ran.stdout),
+    denoSkips(ran.stdout),
+  );
+}
+
+/** Compiles programs as their users would, each to one file that imports the installed package. */
+async function bundlePrograms(files: readonly string[], outdir: string): Promise<void> {
+  try {
+    await esbuild.build({
+      entryPoints: files.map((file) => `${ROOT}${file}`),
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      target: "node20",
+      external: ["@vais/runtime", "@vais/runtime/*", "node:*"],
+      outdir,
+      entryNames: "[name]",
+      outExtension: { ".js": ".mjs" },
+      logLevel: "silent",
+    });
+  } finally {
+    await esbuild.stop();
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

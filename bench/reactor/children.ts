@@ -86,7 +86,7 @@ export async function load(
   pauseUs = 0,
 ): Promise<{ readonly perRequest: number; readonly cpu: number; readonly p50: number }> {
   const before = cpuSeconds(server.pid);
-  const args = [server.port, connections, ms.warm, ms.measure, pauseUs].map(String);
+  const args = [server.port, server.pid, connections, ms.warm, ms.measure, pauseUs].map(String);
   const found: Load = JSON.parse(await output([...compiled("load"), ...args]));
   return {
     perRequest: found.seconds * 1e6 / found.requests,

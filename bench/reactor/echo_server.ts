@@ -10,17 +10,17 @@
 import { createServer, type Socket } from "node:net";
 import process from "node:process";
 import {
+  type FdStream,
   getReactor,
   listen,
   type Listener,
   type ReactorRuntime,
-  type Stream,
 } from "@vais/runtime/reactor";
 
 const BUFFER = 4096;
 const LOOPBACK = { hostname: "127.0.0.1", port: 0 } as const;
 
-function* echo(conn: Stream) {
+function* echo(conn: FdStream) {
   const buffer = new Uint8Array(BUFFER);
   try {
     for (let n; (n = yield* conn.read(buffer)) > 0;) yield* conn.writeAll(buffer.subarray(0, n));
@@ -30,7 +30,7 @@ function* echo(conn: Stream) {
   conn.close();
 }
 
-async function echoAsync(conn: Stream): Promise<void> {
+async function echoAsync(conn: FdStream): Promise<void> {
   const buffer = new Uint8Array(BUFFER);
   try {
     for (let n; (n = await conn.read(buffer)) > 0;) await conn.writeAll(buffer.subarray(0, n));
@@ -42,7 +42,7 @@ async function echoAsync(conn: Stream): Promise<void> {
 
 function* acceptEach(runtime: ReactorRuntime, listener: Listener, isAsync: boolean) {
   for (;;) {
-    const conn: Stream = yield* listener.accept();
+    const conn: FdStream = yield* listener.accept();
     if (isAsync) runtime.spawn(() => echoAsync(conn));
     else runtime.spawn(() => echo(conn));
   }

@@ -18,10 +18,10 @@ const UV_READABLE = 1;
 
 type Call = (...args: (number | Uint8Array)[]) => number;
 
-/** Result, then parameters: `i` int, `u` unsigned int, `l` long, `b` buffer. */
+/** Result, then parameters: `i` int, `u` unsigned int, `b` buffer. */
 const SIGNATURES: Record<string, string> = {
-  read: "libu",
-  write: "libu",
+  read: "iibu",
+  write: "iibu",
   close: "ii",
   pipe2: "ibi",
   eventfd: "iui",
@@ -59,7 +59,7 @@ export async function openCalls(): Promise<Calls> {
 }
 
 function openDeno(): Calls {
-  const types = { i: "i32", u: "u32", l: "i64", b: "buffer" } as const;
+  const types = { i: "i32", u: "u32", b: "buffer" } as const;
   const define = ([result, ...parameters]: string, nonblocking: boolean) => ({
     parameters: parameters.map((kind) => types[kind as "i"]),
     result: types[result as "i"],
@@ -81,7 +81,7 @@ function openDeno(): Calls {
 }
 
 function openKoffi(koffi: Koffi): Calls {
-  const types: Record<string, string> = { i: "int", u: "unsigned int", l: "int64_t", b: "void*" };
+  const types: Record<string, string> = { i: "int", u: "unsigned int", b: "void*" };
   const library = koffi.load(null);
   const calls: Record<string, Call> = {};
   for (const [name, [result, ...parameters]] of Object.entries(SIGNATURES)) {

@@ -1,8 +1,11 @@
 /*
- * The load of the echo bench: load PORT CONNECTIONS WARM_MS MEASURE_MS PAUSE_US
+ * The load of the echo bench: load PORT PID CONNECTIONS WARM_MS MEASURE_MS PAUSE_US
  *
  * A closed loop: each connection sends 64 bytes, waits for all of them to come back the same, and
  * sends the next; with PAUSE_US the whole loop rests so long before each (one connection only).
+ * Both sides get a processor of their own, as the kernel sometimes keeps them on one for seconds:
+ * this one the first, the main thread of the server, PID, the last.
+ *
  * Prints {"requests", "seconds", "p50", "p99"} of the measured part, latencies in microseconds, and
  * "all" requests, those of the warm-up too; exits 1 when the peer answers wrong, hangs up, or says nothing for 5 s.
  */
@@ -11,6 +14,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,10 +85,19 @@ static int by_size(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
+static void pin(int pid, int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(processor, &set);
+  must(sched_setaffinity(pid, sizeof set, &set) == 0, "sched_setaffinity");
+}
+
 int main(int argc, char **argv) {
-  if (argc != 6) return fprintf(stderr, "load PORT CONNECTIONS WARM_MS MEASURE_MS PAUSE_US\n"), 2;
-  int port = atoi(argv[1]), count = atoi(argv[2]), pause_us = atoi(argv[5]);
-  uint64_t warm = atoi(argv[3]) * 1000000ull, measure = atoi(argv[4]) * 1000000ull;
+  must(argc == 7, "load PORT PID CONNECTIONS WARM_MS MEASURE_MS PAUSE_US");
+  int port = atoi(argv[1]), pid = atoi(argv[2]), count = atoi(argv[3]), pause_us = atoi(argv[6]);
+  uint64_t warm = atoi(argv[4]) * 1000000ull, measure = atoi(argv[5]) * 1000000ull;
+  int processors = sysconf(_SC_NPROCESSORS_ONLN);
+  if (processors > 1) pin(0, 0), pin(pid, processors - 1);
   struct connection *connections = calloc(count, sizeof *connections);
   int epoll = epoll_create1(EPOLL_CLOEXEC);
   for (int i = 0; i < count; i++) open_connection(&connections[i], port, epoll, i);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { close, IoError, open, read, type Stream } from "@vais/runtime/reactor";
+import { close, type FdStream, IoError, open, read } from "@vais/runtime/reactor";
 import type { Request } from "./http1.ts";
 
 const REASONS: Record<number, string> = {
@@ -29,7 +29,7 @@ function head(status: number, keepAlive: boolean, headers: string): string {
 
 /** Sends an answer that is there as a whole, in one write. */
 export function* send(
-  client: Stream,
+  client: FdStream,
   request: Pick<Request, "method" | "keepAlive">,
   status: number,
   body: string | Uint8Array,
@@ -47,7 +47,7 @@ export function* send(
 
 /** Sends a file as it is read: its length need not be known. Answers whether to go on after it. */
 export function* sendFile(
-  client: Stream,
+  client: FdStream,
   request: Request,
   path: string,
 ): Generator<unknown, boolean> {
@@ -89,6 +89,6 @@ function tryOpen(path: string): number | undefined {
 }
 
 /** Has the client send the body it asked about. */
-export function* sendContinue(client: Stream): Generator<unknown, void> {
+export function* sendContinue(client: FdStream): Generator<unknown, void> {
   yield* client.writeAll(encoder.encode("HTTP/1.1 100 Continue\r\n\r\n"));
 }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Stream } from "@vais/runtime/reactor";
+import type { FdStream } from "@vais/runtime/reactor";
 
 /** A request that is answered by a status and then the end of the connection. */
 export class HttpError extends Error {
@@ -40,7 +40,7 @@ const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 
 /** Reads one request after the other. */
 export class RequestReader {
-  readonly #client: Stream;
+  readonly #client: FdStream;
   /** Holds the largest head there may be. */
   readonly #buffer: Uint8Array;
   readonly #latin1 = new TextDecoder("latin1");
@@ -49,7 +49,7 @@ export class RequestReader {
   #isInBody = false;
 
   /** `headBytes`: of a request line with its headers, at most. */
-  constructor(client: Stream, headBytes = 16 * 1024) {
+  constructor(client: FdStream, headBytes = 16 * 1024) {
     this.#client = client;
     this.#buffer = new Uint8Array(headBytes);
   }

@@ -1,0 +1,59 @@
+/**
+ * A kernel that waits by kqueue on Linux, for local verification: libkqueue, a stand-in for the
+ * real one that macOS and FreeBSD have, from where `VAIS_LIBKQUEUE` says.
+ *
+ * @module
+ */
+import { bindDeno } from "../../reactor/binding_deno.ts";
+import { Kqueue } from "../../reactor/kqueue.ts";
+import { Libc } from "../../reactor/libc.ts";
+import { type Binding, signaturesFor } from "../../reactor/libc_symbols.ts";
+import { hostPlatform, type Platform, platformOf } from "../../reactor/platform.ts";
+import type { Poller } from "../../reactor/poller.ts";
+
+/** The C library, but for the queue. */
+class LibcWithKqueue extends Libc {
+  readonly #binding: Binding;
+
+  constructor(platform: Platform, binding: Binding) {
+    super(platform, binding);
+    this.#binding = binding;
+  }
+
+  override createPoller(maxEvents: number): Poller {
+    return new Kqueue(this.#binding, this.platform.os, maxEvents);
+  }
+}
+
+const KEVENT = {
+  parameters: ["i32", "buffer", "i32", "buffer", "i32", "buffer"],
+  result: "i32",
+} as const;
+
+/** The kernel; or why there is none. */
+export function openKqueueLibrary(): Libc | string {
+  const { os, arch } = hostPlatform();
+  const platform = platformOf(os, arch);
+  if (platform === undefined) return `${os} is not known`;
+  if (os !== "linux") {
+    return new Libc(platform, bindDeno(platform, signaturesFor(platform))); // has its own kqueue
+  }
+  const path = Deno.env.get("VAIS_LIBKQUEUE");
+  if (path === undefined) return "VAIS_LIBKQUEUE names no libkqueue";
+  const library = Deno.dlopen(path, {
+    kqueue: { parameters: [], result: "i32" },
+    kevent: KEVENT,
+    kevent_async: { name: "kevent", ...KEVENT, nonblocking: true },
+  });
+  const binding = bindDeno(platform, signaturesFor(platform));
+  return new LibcWithKqueue(platform, {
+    ...binding,
+    symbols: { ...binding.symbols, ...library.symbols },
+    waitAsync: async (_name, ...args) => {
+      const answer = await library.symbols.kevent_async(
+        ...args as Parameters<typeof library.symbols.kevent_async>,
+      );
+      return answer < 0 ? 0 : answer;
+    },
+  });
+}
