@@ -25,8 +25,8 @@ interface DenoFfi {
 
 const TYPES: Record<string, string> = { i: "i32", u: "u32", l: "i64", b: "buffer" };
 
-/** Files that hold the C library, most usual first; what `--allow-ffi=<path>` can name. */
-export function libcPaths({ os, arch }: Platform): string[] {
+/** Files that may hold the C library, most usual first. */
+export function pathsOf({ os, arch }: Platform): string[] {
   if (os === "darwin") return ["/usr/lib/libSystem.B.dylib"];
   if (os === "freebsd") return ["/lib/libc.so.7"];
   return [
@@ -68,9 +68,9 @@ export function bindDeno(platform: Platform, signatures: Signatures): Binding {
     }
   }
   const mayAsk = state() !== "denied";
-  const granted = libcPaths(platform).filter((path) => state(path) === "granted");
+  const granted = pathsOf(platform).filter((path) => state(path) === "granted");
   const candidates = state() === "granted" || granted.length === 0
-    ? [...sonames(platform), ...libcPaths(platform)]
+    ? [...sonames(platform), ...pathsOf(platform)]
     : granted;
   let last: unknown;
   for (const path of candidates) {
@@ -87,7 +87,7 @@ export function bindDeno(platform: Platform, signatures: Signatures): Binding {
     throw new ReactorUnavailableError(
       "permission",
       `the C library may not be loaded (run with --allow-ffi, or with --allow-ffi=${
-        libcPaths(platform)[0]
+        pathsOf(platform)[0]
       })`,
       last === undefined ? undefined : { cause: last },
     );

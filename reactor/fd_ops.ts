@@ -175,7 +175,7 @@ export function close(fd: FdLike): void {
 
 /** Closes a descriptor that a reactor knows. */
 export function closeIn({ loop }: Reactor, fd: number): void {
-  forgetEverywhere(fd, new ClosedError(`Cannot go on with fd ${fd}: it was closed`));
+  forgetEverywhere(fd, new ClosedError(`Cannot go on with fd ${fd}: it was closed`), loop);
   const answer = loop.kernel.close(fd);
   // Interrupted, it is closed nevertheless: repeating could close somebody else's.
   if (answer < 0 && answer !== -EINTR) throw new IoError("close", -answer, fd);

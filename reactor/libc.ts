@@ -7,7 +7,7 @@
  */
 
 import { bindBun } from "./binding_bun.ts";
-import { bindDeno } from "./binding_deno.ts";
+import { bindDeno, pathsOf } from "./binding_deno.ts";
 import { bindKoffi } from "./binding_koffi.ts";
 import { Epoll } from "./epoll.ts";
 import { ReactorUnavailableError, UnsupportedError } from "./errors.ts";
@@ -281,4 +281,21 @@ function bindHost(): Libc {
     ? bindBun(platform, signatures)
     : bindKoffi(signatures);
   return new Libc(platform, binding);
+}
+
+/**
+ * Files that may hold the C library on this system, most usual first: what `--allow-ffi=` can name
+ * instead of allowing every library.
+ *
+ * @example
+ * ```ts
+ * import { libcPaths } from "@vais/runtime/reactor";
+ *
+ * console.log(`deno run --allow-ffi=${libcPaths()[0]} main.ts`);
+ * ```
+ */
+export function libcPaths(): string[] {
+  const { os, arch } = hostPlatform();
+  const platform = platformOf(os, arch);
+  return platform === undefined ? [] : pathsOf(platform);
 }

@@ -10,8 +10,11 @@
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { ClosedError } from "../runtime/errors.ts";
 import { ReactorUnavailableError } from "./errors.ts";
+import { Hooks } from "./hooks.ts";
 import type { Kernel } from "./kernel.ts";
 import { openLibc } from "./libc.ts";
+import { LoopCalls, type OnLoopError } from "./loop_calls.ts";
+import { hostPlatform } from "./platform.ts";
 import type { Poller } from "./poller.ts";
 import { type Direction, type FdWaiter, type Source, Sources } from "./sources.ts";
 import { TimeoutManager } from "./timeout_manager.ts";
@@ -22,9 +25,10 @@ const MOST_BATCHES = 16;
 /** Loops of this thread that are open: a descriptor may be waited for in any of them. */
 const openLoops = new Set<LoopCore>();
 
-/** Ends every wait for a descriptor, in whichever loop; it is about to be closed. */
-export function forgetEverywhere(fd: number, error: Error): void {
-  for (const loop of openLoops) loop.forget(fd, error);
+/** Ends every wait for a descriptor, in its own loop and any other; it is about to be closed. */
+export function forgetEverywhere(fd: number, error: Error, own: LoopCore): void {
+  own.forget(fd, error); // also when it never waited, and opened nothing
+  for (const loop of openLoops) if (loop !== own) loop.forget(fd, error);
 }
 
 /** What the inside is made of. */
@@ -33,6 +37,7 @@ export interface LoopCoreOptions {
   readonly maxEvents: number;
   readonly clock: Clock;
   readonly kernel: Kernel | undefined;
+  readonly onError?: OnLoopError | undefined;
 }
 
 /** An event loop, as the parker and the operations see it. */
@@ -46,10 +51,27 @@ export class LoopCore {
   #isClosed = false;
   /** A wait beside the thread goes on in the queue: it is closed by whoever waits. */
   #isWaitedFor = false;
+  #onClosed: (() => void) | undefined;
+  /** Settles once the queue is closed: at once, or when the wait beside the thread has returned. */
+  closed: Promise<void> = Promise.resolve();
   /** Other threads may wake the loop, so it must be parked in the kernel. */
   isRemote = false;
-  /** Called before each look at the kernel. */
-  readonly prepollers = new Set<() => void>();
+  /** Called before each look at the kernel; see {@linkcode prepoll}. */
+  readonly prepollers: Hooks = new Hooks();
+  /** Called after a wake was taken. */
+  readonly wakeHooks: Hooks = new Hooks();
+  /** Called first of all when the loop is closed. */
+  readonly closers = new Set<() => void>();
+  /** The user's callbacks. */
+  readonly calls: LoopCalls;
+  /** Registrations that keep `EventLoop.run` going. */
+  refs = 0;
+  /** Called when there are none any more; set while the loop runs. */
+  onIdle: (() => void) | undefined;
+  /** Called at each wake, before the hooks. */
+  onWakeTaken: (() => void) | undefined;
+  #wakes = 0;
+  #isAsking = false;
   /** Events of the last poll are read from here; its count of them. */
   lastCount = 0;
   /** Times the kernel was asked. */
@@ -62,6 +84,18 @@ export class LoopCore {
     this.#kernel = options.kernel;
     this.clock = options.clock ?? systemClock;
     this.timeouts = new TimeoutManager(this.clock);
+    this.calls = new LoopCalls(options.onError);
+  }
+
+  /** Counts a registration; see `Registration`. */
+  readonly countRef = (change: 1 | -1): void => {
+    this.refs += change;
+    if (this.refs === 0) this.onIdle?.();
+  };
+
+  /** Something changed that a parked loop must look at. */
+  changed(): void {
+    this.sources.onChange?.();
   }
 
   /** The system calls; opened here. Throws `ReactorUnavailableError`. */
@@ -94,6 +128,19 @@ export class LoopCore {
     return poller;
   }
 
+  /** The system calls, if they were opened. */
+  get openedKernel(): Kernel | undefined {
+    return this.#kernel;
+  }
+
+  /** Which kernel interface this is, or would be. */
+  get backend(): "epoll" | "kqueue" | "none" {
+    const { backend } = this.#options;
+    if (backend !== "auto") return backend;
+    const os = this.#kernel?.platform.os ?? hostPlatform().os;
+    return os === "linux" ? "epoll" : os === "darwin" || os === "freebsd" ? "kqueue" : "none";
+  }
+
   /** The queue, if it was opened. */
   get openPoller(): Poller | undefined {
     return this.#poller;
@@ -121,44 +168,83 @@ export class LoopCore {
     return known;
   }
 
-  /** Takes what is ready, without waiting; answers how much that was. */
+  /** Takes what is ready, without waiting; answers how much that was, with the callbacks made. */
   poll(): number {
-    let taken = this.timeouts.pendingTimeouts === 0 ? 0 : this.timeouts.process();
-    const poller = this.#poller;
-    if (poller !== undefined) taken += this.#ask(poller, 0);
+    let taken = 0;
+    this.calls.hold();
+    try {
+      if (this.timeouts.pendingTimeouts > 0) taken = this.timeouts.process();
+      if (this.prepollers.size > 0) this.prepoll();
+      const poller = this.#poller;
+      if (poller !== undefined) taken += this.#ask(poller, 0);
+    } finally {
+      taken += this.calls.release();
+    }
     return taken;
+  }
+
+  /** Calls the prepollers. `wait` does not: whoever calls it has polled, or does this. */
+  prepoll(): void {
+    this.prepollers.call(this.calls, "prepoller");
   }
 
   /** As {@linkcode poll}, but blocks the thread for at most `ms` until there is something. */
   wait(ms: number): number {
-    let taken = this.timeouts.process();
-    const untilMs = this.clock.now() + ms;
-    const poller = this.poller;
-    while (taken === 0) {
-      const leftMs = Math.min(untilMs - this.clock.now(), this.timeouts.nextTimeout());
-      taken += this.#ask(poller, leftMs === Infinity ? -1 : Math.max(0, leftMs));
-      taken += this.timeouts.process();
-      // A wake ends the wait as well, although nothing is taken.
-      if (this.lastCount > 0 || untilMs <= this.clock.now()) break;
+    let taken = 0;
+    this.calls.hold();
+    try {
+      taken = this.timeouts.process();
+      const untilMs = this.clock.now() + ms;
+      while (taken === 0 && !this.#isClosed) {
+        const leftMs = Math.min(untilMs - this.clock.now(), this.timeouts.nextTimeout());
+        taken += this.#ask(this.poller, leftMs === Infinity ? -1 : Math.max(0, leftMs));
+        taken += this.timeouts.process();
+        // A wake ends the wait as well, although nothing is taken.
+        if (this.lastCount > 0 || untilMs <= this.clock.now()) break;
+      }
+    } finally {
+      taken += this.calls.release();
     }
     return taken;
   }
 
   #ask(poller: Poller, timeoutMs: number): number {
-    for (const prepoller of this.prepollers) prepoller();
-    const { sources } = this;
-    let taken = sources.hasChanges ? sources.flush(poller) : 0;
-    if (taken > 0) timeoutMs = 0;
-    for (let i = 0; i < MOST_BATCHES; i++) {
-      this.polls++;
-      const count = this.#waitIn(poller, i === 0 ? timeoutMs : 0);
-      this.lastCount = count;
-      if (count === 0) break;
-      taken += sources.dispatch(poller, count);
-      if (count < poller.maxEvents) break;
+    if (this.#isAsking) {
+      throw new TypeError("Cannot poll events: called by a wake() of the same loop (only enqueue)");
     }
-    this.taken += taken;
+    this.#isAsking = true;
+    try {
+      const { sources } = this;
+      let taken = sources.hasChanges ? sources.flush(poller) : 0;
+      if (taken > 0) timeoutMs = 0;
+      for (let i = 0; i < MOST_BATCHES; i++) {
+        this.polls++;
+        const count = this.#waitIn(poller, i === 0 ? timeoutMs : 0);
+        this.lastCount = count;
+        if (count === 0) break;
+        taken += this.#dispatch(poller, count);
+        if (count < poller.maxEvents) break;
+      }
+      this.taken += taken;
+      return taken;
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
+  #dispatch(poller: Poller, count: number): number {
+    const taken = this.sources.dispatch(poller, count);
+    if (this.sources.wakes !== this.#wakes) {
+      this.#wakes = this.sources.wakes;
+      this.onWakeTaken?.();
+      if (this.wakeHooks.size > 0) this.calls.later(this);
+    }
     return taken;
+  }
+
+  /** Calls the wake hooks; see `LoopCall`. */
+  call(): void {
+    this.wakeHooks.call(this.calls, "onWake");
   }
 
   #waitIn(poller: Poller, timeoutMs: number): number {
@@ -178,18 +264,33 @@ export class LoopCore {
 
   /** Waits beside the thread until there is something, a wake or a signal; takes it. */
   async waitAsync(): Promise<number> {
-    const poller = this.poller;
-    let taken = this.sources.hasChanges ? this.sources.flush(poller) : 0;
+    const { poller, calls } = this;
+    let taken = 0;
+    if (this.sources.hasChanges) {
+      calls.hold();
+      taken = this.sources.flush(poller);
+      calls.release();
+    }
     if (taken > 0) return taken;
     this.#isWaitedFor = true;
+    let count = 0;
     try {
-      const count = await poller.waitAsync!(-1);
-      poller.take();
-      this.lastCount = count;
-      if (!this.#isClosed && count > 0) taken = this.sources.dispatch(poller, count);
+      count = await poller.waitAsync!(-1);
     } finally {
       this.#isWaitedFor = false;
-      if (this.#isClosed) poller.close();
+      if (this.#isClosed) {
+        poller.close();
+        this.#onClosed?.();
+      }
+    }
+    this.lastCount = count;
+    if (this.#isClosed || count === 0) return 0;
+    poller.take();
+    calls.hold();
+    try {
+      taken = this.#dispatch(poller, count);
+    } finally {
+      calls.release();
     }
     this.taken += taken;
     return taken;
@@ -199,13 +300,18 @@ export class LoopCore {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.calls.hold();
+    this.calls.clear();
+    for (const closer of [...this.closers]) closer();
     openLoops.delete(this);
     this.timeouts.clear();
     this.sources.forgetAll(new ClosedError("Cannot wait: the event loop was closed"));
     const poller = this.#poller;
     this.#poller = undefined;
-    if (poller === undefined) return;
-    if (this.#isWaitedFor) poller.wake();
-    else poller.close();
+    if (poller !== undefined) {
+      if (this.#isWaitedFor) poller.wake();
+      else poller.close();
+    }
+    this.calls.release();
   }
 }

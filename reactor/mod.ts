@@ -38,7 +38,7 @@ export {
   writeAll,
 } from "./fd_ops.ts";
 export type { Bytes, Kernel } from "./kernel.ts";
-export { libcPaths } from "./binding_deno.ts";
+export { libcPaths } from "./libc.ts";
 export type { Os, Platform } from "./platform.ts";
 export { type Poller, WAKER_TOKEN } from "./poller.ts";
 export {

@@ -102,8 +102,9 @@ export class ReactorParker implements Parker {
   }
 
   /** See {@linkcode Parker}. */
-  close(): void {
+  close(): Promise<void> {
     this.#sleeper?.close();
     this.#loop.close();
+    return this.#loop.closed;
   }
 }

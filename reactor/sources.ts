@@ -81,7 +81,9 @@ export class Sources {
   waiting = 0;
   /** Events of descriptors that were gone. */
   stale = 0;
-  /** Called when there is a change to flush; set while the loop is parked. */
+  /** Wakes taken. */
+  wakes = 0;
+  /** Called when there is a change to flush, or a first wait; set while the loop is parked. */
   onChange: (() => void) | undefined;
   /** Called for each event; set while somebody lists them. */
   onEvent: ((fd: number, ready: number) => void) | undefined;
@@ -136,6 +138,8 @@ export class Sources {
     this.waiting++;
     source.unwanted &= ~direction;
     if (!drained || !source.owned || (source.armed & direction) === 0) this.#changed(source);
+    // Parked where nobody looked at the kernel.
+    else if (this.waiting === 1) this.onChange?.();
   }
 
   /** Ends a wait from the waiter's side. */
@@ -225,7 +229,10 @@ export class Sources {
     let taken = 0;
     for (let i = 0; i < count; i++) {
       const fd = poller.fdAt(i);
-      if (fd === WAKER_TOKEN) continue;
+      if (fd === WAKER_TOKEN) {
+        this.wakes++;
+        continue;
+      }
       const source = this.#byFd[fd];
       if (source === undefined || source.generation !== poller.generationAt(i)) {
         this.stale++;

@@ -100,7 +100,11 @@ export class TimeoutManager {
     return Math.max(0, this.#wheel.nextDeadline() - this.#clock.now());
   }
 
-  /** Calls back those whose deadline has passed, in their order; answers how many. */
+  /**
+   * Calls back those whose deadline has passed, in their order; answers how many.
+   *
+   * @throws What a callback threw, after all were called; an `AggregateError` when several did
+   */
   process(): number {
     if (this.#wheel.size === 0) return 0;
     const now = this.#clock.now();
@@ -108,13 +112,20 @@ export class TimeoutManager {
     this.#wheel.advance(now);
     const due = this.#due.splice(0);
     let fired = 0;
+    const errors: unknown[] = [];
     for (const { registration, callback } of due) {
       if (!registration.active) continue;
       this.#pending.delete(registration);
       registration.settle();
       fired++;
-      callback();
+      try {
+        callback();
+      } catch (error) {
+        errors.push(error);
+      }
     }
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1) throw new AggregateError(errors, "Cannot call back: several threw");
     return fired;
   }
 

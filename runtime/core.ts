@@ -351,7 +351,7 @@ export class Core implements Host, Opener<Owner>, Driven {
     for (const owned of ownersOf(this)) owned.cancelFromParent(cause, DEFAULT_GRACE_MS);
     while (this.taskCount > 0) await this.run();
     this.#unobserved.reportAll();
-    this.#driver.close();
+    await this.#driver.close();
   }
 }
 

@@ -142,8 +142,8 @@ export class Driver {
   }
 
   /** Frees what the parker holds. */
-  close(): void {
-    this.#parker.close?.();
+  close(): void | Promise<void> {
+    return this.#parker.close?.();
   }
 
   async #drive(): Promise<void> {

@@ -32,8 +32,8 @@ export interface Parker {
   readonly canWait?: boolean;
   /** Nobody waits for the runtime now: nothing of the parker may keep the process alive. */
   rest?(): void;
-  /** Releases what the parker holds; the runtime is closed. */
-  close?(): void;
+  /** Releases what the parker holds; the runtime is closed once that is done. */
+  close?(): void | Promise<void>;
 }
 
 /** The longest timer hosts take; longer waits are made of several. */

@@ -5,8 +5,15 @@
  */
 import { ReactorUnavailableError } from "../../reactor/errors.ts";
 import { openLibc } from "../../reactor/libc.ts";
+import { SimulatedKernel } from "../../testing/simulated_kernel.ts";
 import { testPoller } from "../support/poller_cases.ts";
 import { skip } from "../support/skip.ts";
+
+testPoller({
+  name: "simulated",
+  kernel: new SimulatedKernel({ maxFds: 20_000 }),
+  isReal: false,
+});
 
 try {
   const kernel = openLibc();

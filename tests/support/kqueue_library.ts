@@ -30,6 +30,30 @@ const KEVENT = {
   result: "i32",
 } as const;
 
+const EV_ADD = 1;
+const EV_DELETE = 2;
+
+/** What is used of a `kevent`. */
+type Kevent = (kq: number, changes: Uint8Array | null, count: number, ...rest: unknown[]) => number;
+
+/**
+ * A descriptor added anew is looked at anew by macOS and FreeBSD (`f_touch`, `f_event`), but not by
+ * libkqueue: there it must be removed first.
+ */
+function lookingAgain(kevent: Kevent): Kevent {
+  return (kq, changes, count, ...rest) => {
+    if (changes === null) return kevent(kq, changes, count, ...rest);
+    for (let at = 0; at < count * 32; at += 32) {
+      const change = changes.slice(at, at + 32);
+      const words = new Int16Array(change.buffer, 8, 2);
+      if (words[0]! < -2 || (words[1]! & EV_ADD) === 0) continue;
+      words[1] = EV_DELETE;
+      kevent(kq, change, 1, null, 0, new Uint8Array(16));
+    }
+    return kevent(kq, changes, count, ...rest);
+  };
+}
+
 /** The kernel; or why there is none. */
 export function openKqueueLibrary(): Libc | string {
   const { os, arch } = hostPlatform();
@@ -48,7 +72,11 @@ export function openKqueueLibrary(): Libc | string {
   const binding = bindDeno(platform, signaturesFor(platform));
   return new LibcWithKqueue(platform, {
     ...binding,
-    symbols: { ...binding.symbols, ...library.symbols },
+    symbols: {
+      ...binding.symbols,
+      kqueue: library.symbols.kqueue,
+      kevent: lookingAgain(library.symbols.kevent as Kevent),
+    },
     waitAsync: async (_name, ...args) => {
       const answer = await library.symbols.kevent_async(
         ...args as Parameters<typeof library.symbols.kevent_async>,

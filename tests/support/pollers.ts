@@ -106,11 +106,12 @@ export class Bench {
   /** Everything that is there now. */
   now(): Events {
     const events: Events = new Map();
-    for (;;) {
+    for (let waits = 0; waits < 1_000; waits++) {
       const n = this.poller.wait(0);
       if (n === 0) return events;
       this.add(events, n);
     }
+    throw new Error(`it never ends: ${[...events.keys()]}`);
   }
 
   /** What comes first, waited for, and all that is there besides. */
