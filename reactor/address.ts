@@ -98,9 +98,7 @@ function formatIPv6(bytes: Uint8Array, zone: number): string {
 export function checkAddress(address: unknown, action: string): SocketAddress {
   if (typeof address !== "object" || address === null) {
     throw new TypeError(
-      `Cannot ${action}: address is ${
-        typeOf(address)
-      } (must be { hostname, port } or { path })`,
+      `Cannot ${action}: address is ${typeOf(address)} (must be { hostname, port } or { path })`,
     );
   }
   const { hostname, port, path } = address as Record<string, unknown>;

@@ -34,7 +34,7 @@ const BROKEN = 5;
 /** One operation on one descriptor; waits for one direction. */
 export abstract class FdOp<T> extends Future<T> implements FdWaiter, Iterator<Future<T>, T> {
   /** Whose loop waits. */
-  protected readonly reactor: Reactor;
+  protected reactor: Reactor;
   /** The descriptor; -1 while it is not known. */
   protected fd: number;
   readonly #direction: Direction;

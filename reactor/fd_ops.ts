@@ -201,7 +201,11 @@ export function pipe(): { readFd: number; writeFd: number } {
  */
 export function eventfd(initial = 0): number {
   const { loop } = currentReactor();
-  return owned(loop, "eventfd", loop.kernel.eventfd(checkInteger(initial, 0, "eventfd", "initial")));
+  return owned(
+    loop,
+    "eventfd",
+    loop.kernel.eventfd(checkInteger(initial, 0, "eventfd", "initial")),
+  );
 }
 
 /** How to open a path. */

@@ -298,6 +298,14 @@ export class Kqueue implements Poller {
   }
 }
 
+/** Wakes whoever waits in a kqueue, from any thread that knows its descriptor. */
+export function wakeKqueue(calls: KqueueCalls, os: Os, fd: number): void {
+  const { stride, EVFILT_USER } = kqueueConstants(os);
+  const change = new Int32Array(stride);
+  packKevent(change, 0, WAKE_IDENT, EVFILT_USER, 0, NOTE_TRIGGER, 0);
+  calls.symbols.kevent!(fd, new Uint8Array(change.buffer), 1, null, 0, AT_ONCE);
+}
+
 const NONE: readonly number[] = [];
 const AT_ONCE = new Uint8Array(16);
 const LONGEST_MS = 2 ** 31 - 1;

@@ -9,10 +9,10 @@
 import { bindBun } from "./binding_bun.ts";
 import { bindDeno, pathsOf } from "./binding_deno.ts";
 import { bindKoffi } from "./binding_koffi.ts";
-import { Epoll } from "./epoll.ts";
+import { Epoll, ONE } from "./epoll.ts";
 import { ReactorUnavailableError, UnsupportedError } from "./errors.ts";
 import type { Bytes, Kernel } from "./kernel.ts";
-import { Kqueue } from "./kqueue.ts";
+import { Kqueue, wakeKqueue } from "./kqueue.ts";
 import { type Binding, type RawSymbols, signaturesFor } from "./libc_symbols.ts";
 import { hostPlatform, type Platform, platformOf } from "./platform.ts";
 import type { Poller } from "./poller.ts";
@@ -59,6 +59,12 @@ export class Libc implements Kernel {
     return this.platform.os === "linux"
       ? new Epoll(this.#binding, this.platform.arch, maxEvents)
       : new Kqueue(this.#binding, this.platform.os, maxEvents);
+  }
+
+  /** Ends a wait in the queue of this `wakeFd`, which another thread may have opened. */
+  wakeQueue(wakeFd: number): void {
+    if (this.platform.os === "linux") this.#c.write!(wakeFd, ONE, 8);
+    else wakeKqueue(this.#binding, this.platform.os, wakeFd);
   }
 
   read(fd: number, buffer: Bytes): number {

@@ -64,16 +64,11 @@ export class LoopCalls {
 
   /** Calls `body`, outside of any task; answers what it did, undefined when it threw. */
   safely<R>(what: string, body: () => R): R | undefined {
-    const { host, task } = context;
-    context.host = context.task = undefined;
     try {
-      return callAsNobody(body);
+      return callOutside(body);
     } catch (error) {
       this.report(error, what);
       return undefined;
-    } finally {
-      context.host = host;
-      context.task = task;
     }
   }
 
@@ -91,6 +86,18 @@ export class LoopCalls {
       reportToConsole(`onError threw on what ${what} threw:`, second);
       reportCallError(error, what);
     }
+  }
+}
+
+/** Calls `body` outside of any task, whoever calls this. */
+export function callOutside<R>(body: () => R): R {
+  const { host, task } = context;
+  context.host = context.task = undefined;
+  try {
+    return callAsNobody(body);
+  } finally {
+    context.host = host;
+    context.task = task;
   }
 }
 

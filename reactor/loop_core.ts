@@ -68,8 +68,6 @@ export class LoopCore {
   refs = 0;
   /** Called when there are none any more; set while the loop runs. */
   onIdle: (() => void) | undefined;
-  /** Called at each wake, before the hooks. */
-  onWakeTaken: (() => void) | undefined;
   #wakes = 0;
   #isAsking = false;
   /** Events of the last poll are read from here; its count of them. */
@@ -236,7 +234,6 @@ export class LoopCore {
     const taken = this.sources.dispatch(poller, count);
     if (this.sources.wakes !== this.#wakes) {
       this.#wakes = this.sources.wakes;
-      this.onWakeTaken?.();
       if (this.wakeHooks.size > 0) this.calls.later(this);
     }
     return taken;

@@ -24,7 +24,13 @@ export {
   type UnavailableReason,
   UnsupportedError,
 } from "./errors.ts";
-export { EventLoop, type EventLoopOptions, type LoopEvent } from "./event_loop.ts";
+export {
+  type CommandCallback,
+  EventLoop,
+  type EventLoopOptions,
+  type FdHandlerCallback,
+  type LoopEvent,
+} from "./event_loop.ts";
 export {
   close,
   eventfd,
@@ -37,10 +43,15 @@ export {
   write,
   writeAll,
 } from "./fd_ops.ts";
+export type { Signal, SignalListener } from "./host_signals.ts";
 export type { Bytes, Kernel } from "./kernel.ts";
 export { libcPaths } from "./libc.ts";
+export type { OnLoopError } from "./loop_calls.ts";
+export { LoopExplanation, type SourceExplanation } from "./loop_explanation.ts";
+export type { LoopRunOptions } from "./loop_run.ts";
+export { OwnedFd } from "./owned_fd.ts";
 export type { Os, Platform } from "./platform.ts";
-export { type Poller, WAKER_TOKEN } from "./poller.ts";
+export { FAILED, HANGUP, type Poller, READABLE, URGENT, WAKER_TOKEN, WRITABLE } from "./poller.ts";
 export {
   type FdLike,
   getReactor,
@@ -61,13 +72,17 @@ export {
 } from "./sockets.ts";
 export { FdStream, type StreamKind } from "./stream.ts";
 export { Registration } from "./registration.ts";
+export { type RemoteHandle, RemoteLoop } from "./remote_loop.ts";
+export { type LoopCommand, SelfPipe } from "./self_pipe.ts";
+export { type SignalOptions, SignalState } from "./signal_state.ts";
+export { SignalStream } from "./signal_stream.ts";
 export { TimeoutManager } from "./timeout_manager.ts";
 export { bindUdp, type Datagram, DatagramSocket, type UdpOptions } from "./udp.ts";
 export {
-  processExit,
-  watchFiles,
-  type WatchEvent,
   FileWatcher,
+  processExit,
+  type WatchEvent,
+  watchFiles,
   type WatchKind,
   type WatchOptions,
 } from "./watch.ts";

@@ -6,13 +6,17 @@
 
 import { checkInteger, typeOf } from "../runtime/clock.ts";
 import type { RuntimeOptions } from "../runtime/core.ts";
+import { ClosedError } from "../runtime/errors.ts";
 import type { Future } from "../runtime/future.ts";
-import { currentTask } from "../runtime/host.ts";
+import { currentTask, type Host } from "../runtime/host.ts";
 import { coreOf, Runtime } from "../runtime/runtime.ts";
-import { EventLoop, type EventLoopOptions, loopCoreOf } from "./event_loop.ts";
+import { claimLoop, EventLoop, type EventLoopOptions, loopCoreOf } from "./event_loop.ts";
 import { FdReady, type Reactor } from "./fd_op.ts";
+import type { Signal } from "./host_signals.ts";
 import { READABLE, WRITABLE } from "./poller.ts";
 import { ReactorParker } from "./reactor_parker.ts";
+import type { SignalOptions } from "./signal_state.ts";
+import { SignalStream } from "./signal_stream.ts";
 
 /** How to make a reactor runtime. */
 export interface ReactorOptions
@@ -71,15 +75,10 @@ export class ReactorRuntime extends Runtime {
         `Cannot create ReactorRuntime: options is ${typeOf(options)} (must be an object)`,
       );
     }
-    const { backend, maxEvents, kernel, ...runtimeOptions } = options;
-    const loop = new EventLoop({
-      ...(backend === undefined ? {} : { backend }),
-      ...(maxEvents === undefined ? {} : { maxEvents }),
-      ...(kernel === undefined ? {} : { kernel }),
-      ...(options.clock === undefined ? {} : { clock: options.clock }),
-    });
+    const loop = new EventLoop(options);
     const core = loopCoreOf(loop);
-    super({ name: "reactor", ...runtimeOptions, parker: new ReactorParker(core) });
+    super({ name: "reactor", ...options, parker: new ReactorParker(core) });
+    claimLoop(loop, this.name);
     this.#loop = loop;
     this.#reactor = { loop: core, host: coreOf(this, "create ReactorRuntime") };
   }
@@ -122,6 +121,34 @@ export class ReactorRuntime extends Runtime {
     return this.sleep(ms);
   }
 
+  /**
+   * The signals of these names, as they come; see {@linkcode SignalStream}. Listens from now on,
+   * until the stream or the runtime is closed; then what was there before is as it was.
+   *
+   * Several streams each see each signal. Two SIGINT that none of them has taken end the process, so
+   * that Ctrl-C, Ctrl-C ends also a program that is stuck; see {@linkcode SignalOptions}. Inside
+   * `blockOn` the host can call no listeners: use `run` or `await`.
+   *
+   * @throws {TypeError} If a name is no string
+   * @throws {RangeError} If there is none, or one is not known here or cannot be caught
+   * @throws {UnsupportedError} In a worker of Node, which gets no signals
+   * @throws {ClosedError} If the runtime is closed
+   */
+  signals(...names: Signal[]): SignalStream;
+  /** With options at the end. */
+  signals(...names: [...names: Signal[], options: SignalOptions]): SignalStream;
+  signals(...args: (Signal | SignalOptions)[]): SignalStream {
+    const { loop, host } = this.#reactor;
+    if (loop.isClosed) throw new ClosedError("Cannot listen for signals: the runtime is closed");
+    const last = args.at(-1);
+    const options = typeof last === "object" && last !== null ? last : undefined;
+    const names = (options === undefined ? args : args.slice(0, -1)) as Signal[];
+    const close = () => stream.close();
+    const stream = new SignalStream(host, names, options, () => loop.closers.delete(close));
+    loop.closers.add(close);
+    return stream;
+  }
+
   /** The event loop this runtime waits in. Closed with the runtime. */
   getEventLoop(): EventLoop {
     return this.#loop;
@@ -161,8 +188,13 @@ export function getReactor(): ReactorRuntime {
 
 /** The reactor of the task that calls, else that of the thread. */
 export function currentReactor(): Reactor {
-  const api = currentTask()?.host.api;
-  return (api === undefined ? undefined : reactorIn(api as object)) ?? reactorIn(getReactor())!;
+  const host = currentTask()?.host;
+  return (host === undefined ? undefined : reactorOfHost(host)) ?? reactorIn(getReactor())!;
+}
+
+/** The reactor whose executor this is, if it is one's. */
+export function reactorOfHost(host: Host): Reactor | undefined {
+  return reactorIn(host.api as object);
 }
 
 /** The inside of a reactor runtime. */

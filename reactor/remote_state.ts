@@ -2,17 +2,16 @@
  * What an event loop and other threads share: a few words of memory.
  *
  * `CLOSED` is set before the loop's descriptors are closed, and the loop then waits for those who
- * are inside a call (`USERS`): nobody writes to a descriptor that has become somebody else's.
- * `WOKEN` coalesces wakes: only who turns it to 1 makes the system call, and the loop turns it to 0
- * before it looks what the wake was for. All of it is sequentially consistent, as `Atomics` are.
+ * are inside a call (`USERS`): nobody writes to a descriptor that has become somebody else's. Both
+ * are sequentially consistent, as `Atomics` are. Wakes are not coalesced here but in the kernel: a
+ * thread that is ended between a flag and its system call would leave the flag behind.
  *
  * @module
  */
 
 const CLOSED = 0;
 const USERS = 1;
-const WOKEN = 2;
-const WORDS = 3;
+const WORDS = 2;
 
 /** A thread that was ended inside a call is not waited for longer, in ms. */
 const LONGEST_CLOSE_MS = 1_000;
@@ -51,16 +50,6 @@ export class RemoteState {
     } finally {
       if (Atomics.sub(this.#words, USERS, 1) === 1) Atomics.notify(this.#words, USERS);
     }
-  }
-
-  /** Begins a wake; answers true when the system call must be made. */
-  beginWake(): boolean {
-    return Atomics.exchange(this.#words, WOKEN, 1) === 0;
-  }
-
-  /** The loop has taken a wake; the next one makes the system call again. */
-  endWake(): void {
-    Atomics.store(this.#words, WOKEN, 0);
   }
 
   /** The descriptors are about to be closed: waits until nobody uses them. */

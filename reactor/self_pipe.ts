@@ -102,6 +102,12 @@ export class CommandWriter {
   }
 }
 
+interface Ends {
+  readonly readFd: number;
+  readonly writeFd: number;
+  readonly writer: CommandWriter;
+}
+
 /**
  * A non-blocking pipe of commands, opened when first needed.
  *
@@ -118,8 +124,7 @@ export class CommandWriter {
  */
 export class SelfPipe implements Disposable {
   #kernel: Kernel | undefined;
-  #ends: { readonly readFd: number; readonly writer: CommandWriter; readonly writeFd: number } |
-    undefined;
+  #ends: Ends | undefined;
   readonly #buffer = new Uint8Array(READ_BYTES);
   #isClosed = false;
 
@@ -148,7 +153,7 @@ export class SelfPipe implements Disposable {
     return this.#ends?.writer.queued ?? 0;
   }
 
-  #open(): NonNullable<typeof this.#ends> {
+  #open(): Ends {
     if (this.#ends !== undefined) return this.#ends;
     if (this.#isClosed) throw new ClosedError("Cannot use self-pipe: it is closed");
     const kernel = this.#kernel ??= openLibc();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkInteger, typeOf } from "../runtime/clock.ts";
+import { checkInteger } from "../runtime/clock.ts";
 import { ClosedError } from "../runtime/errors.ts";
 import { Future } from "../runtime/future.ts";
 import { PENDING, type Poll } from "../runtime/poll.ts";
@@ -19,13 +19,13 @@ import {
 import { EINTR } from "./errno.ts";
 import { IoError } from "./errors.ts";
 import { FdOp, type Reactor } from "./fd_op.ts";
-import { checkBuffer, closeIn } from "./fd_ops.ts";
+import { checkBuffer } from "./fd_ops.ts";
 import type { Kernel } from "./kernel.ts";
+import { OwnedFd, OwnedOp, untilClosed } from "./owned_fd.ts";
 import { READABLE, WRITABLE } from "./poller.ts";
 import { checkFd, currentReactor, type FdLike } from "./reactor_runtime.ts";
 import { resolveName } from "./resolve.ts";
-import type { Source } from "./sources.ts";
-import { nameOf, FdStream } from "./stream.ts";
+import { FdStream, nameOf } from "./stream.ts";
 
 const SOCK_STREAM = 1;
 const IPPROTO_IPV6 = 41;
@@ -236,30 +236,10 @@ export function listen(address: SocketAddress, options: ListenOptions = {}): Lis
 }
 
 /** A socket that listens; made by {@linkcode listen}. */
-export class Listener implements Disposable, AsyncIterable<FdStream> {
-  readonly #reactor: Reactor;
-  readonly #source: Source;
-  #isClosed = false;
-
-  /** @internal */
-  constructor(reactor: Reactor, fd: number) {
-    this.#reactor = reactor;
-    this.#source = reactor.loop.sources.own(fd);
-  }
-
-  /** The descriptor. */
-  get fd(): number {
-    return this.#source.fd;
-  }
-
-  /** True after {@linkcode close}. */
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
+export class Listener extends OwnedFd implements AsyncIterable<FdStream> {
   /** Where it listens; with the port that was chosen. */
   get addr(): SocketAddress {
-    return nameOf(this.#reactor, this.fd, "getsockname");
+    return nameOf(this.reactor, this.fd, "getsockname");
   }
 
   /**
@@ -272,60 +252,24 @@ export class Listener implements Disposable, AsyncIterable<FdStream> {
    * @throws {ClosedError} If it is closed, also meanwhile
    */
   accept(): Future<FdStream> {
-    return new Accept(this.#reactor, this.#source);
+    return new Accept(this);
   }
 
   /** Connections, for as long as it is open. */
   async *[Symbol.asyncIterator](): AsyncGenerator<FdStream> {
-    while (!this.#isClosed) {
-      let stream: FdStream;
-      try {
-        stream = await this.accept();
-      } catch (error) {
-        if (error instanceof ClosedError && this.#isClosed) return;
-        throw error;
-      }
-      yield stream;
-    }
-  }
-
-  /** Stops listening; whoever waits for a connection is woken by `ClosedError`. Idempotent. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    closeIn(this.#reactor, this.fd);
-  }
-
-  /** As {@linkcode close}. */
-  [Symbol.dispose](): void {
-    this.close();
+    yield* untilClosed(this, () => this.accept());
   }
 }
 
-/** One accept. */
-class Accept extends FdOp<FdStream> {
-  readonly #from: Source | undefined;
-
-  constructor(reactor: Reactor, source: Source | number) {
-    super(reactor, typeof source === "number" ? source : source.fd, READABLE);
-    this.#from = typeof source === "number" ? undefined : source;
+/** One accept by a listener. */
+class Accept extends OwnedOp<FdStream> {
+  constructor(own: OwnedFd) {
+    super(own, READABLE);
   }
 
   protected attempt(): Poll<FdStream> {
-    const { kernel } = this.reactor.loop;
-    const { EAGAIN, os } = kernel.platform;
-    if (this.#from?.isForgotten) {
-      throw new ClosedError(`Cannot accept on fd ${this.fd}: it is closed`);
-    }
-    const address = new Uint8Array(ADDRESS_BYTES);
-    const length = new Int32Array(1);
-    for (;;) {
-      length[0] = ADDRESS_BYTES;
-      const fd = kernel.accept(this.fd, address, length);
-      if (fd >= 0) return new FdStream(fd, "socket", this.reactor);
-      if (fd === -EAGAIN) return PENDING;
-      if (fd !== -EINTR && fd !== -ECONNABORTED[os]) throw new IoError("accept", -fd, this.fd);
-    }
+    this.settle("accept");
+    return acceptNow(this.reactor, this.fd);
   }
 
   override describe(): string {
@@ -333,9 +277,37 @@ class Accept extends FdOp<FdStream> {
   }
 }
 
+/** One accept on a plain descriptor. */
+class AcceptFd extends FdOp<FdStream> {
+  protected attempt(): Poll<FdStream> {
+    return acceptNow(this.reactor, this.fd);
+  }
+
+  override describe(): string {
+    return `accept on fd ${this.fd}`;
+  }
+}
+
+const peerAddress = new Uint8Array(ADDRESS_BYTES);
+const peerLength = new Int32Array(1);
+
+function acceptNow(reactor: Reactor, fd: number): Poll<FdStream> {
+  const { kernel } = reactor.loop;
+  const { EAGAIN, os } = kernel.platform;
+  for (;;) {
+    peerLength[0] = ADDRESS_BYTES;
+    const accepted = kernel.accept(fd, peerAddress, peerLength);
+    if (accepted >= 0) return new FdStream(accepted, "socket", reactor);
+    if (accepted === -EAGAIN) return PENDING;
+    if (accepted !== -EINTR && accepted !== -ECONNABORTED[os]) {
+      throw new IoError("accept", -accepted, fd);
+    }
+  }
+}
+
 /** As `Listener.accept`, on a descriptor that listens. */
 export function accept(fd: FdLike): Future<FdStream> {
-  return new Accept(currentReactor(), checkFd(fd, "accept"));
+  return new AcceptFd(currentReactor(), checkFd(fd, "accept"), READABLE);
 }
 
 /** One recv or send. */

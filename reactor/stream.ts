@@ -7,17 +7,16 @@
  * @module
  */
 
-import { ClosedError } from "../runtime/errors.ts";
 import type { Future } from "../runtime/future.ts";
 import { PENDING, type Poll } from "../runtime/poll.ts";
 import { ADDRESS_BYTES, decodeAddress, type SocketAddress } from "./address.ts";
 import { EINTR } from "./errno.ts";
 import { IoError } from "./errors.ts";
-import { FdOp, type Reactor } from "./fd_op.ts";
-import { checkBuffer, closeIn } from "./fd_ops.ts";
+import type { Reactor } from "./fd_op.ts";
+import { checkBuffer } from "./fd_ops.ts";
+import { OwnedFd, OwnedOp } from "./owned_fd.ts";
 import { READABLE, WRITABLE } from "./poller.ts";
 import { checkFd, currentReactor, type FdLike } from "./reactor_runtime.ts";
-import type { Source } from "./sources.ts";
 
 const SHUT_RD = 0;
 const SHUT_WR = 1;
@@ -50,11 +49,8 @@ export type StreamKind = "socket" | "pipe" | "other";
  * for (const one of [client, server, listener]) one.close();
  * ```
  */
-export class FdStream implements Disposable, AsyncIterable<Uint8Array> {
-  readonly #reactor: Reactor;
-  readonly #source: Source;
+export class FdStream extends OwnedFd implements AsyncIterable<Uint8Array> {
   readonly #kind: StreamKind;
-  #isClosed = false;
   #readable: ReadableStream<Uint8Array> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
 
@@ -65,19 +61,8 @@ export class FdStream implements Disposable, AsyncIterable<Uint8Array> {
    * @param reactor Whose loop waits; default that of the task which calls, else of the thread
    */
   constructor(fd: FdLike, kind: StreamKind = "other", reactor: Reactor = currentReactor()) {
-    this.#reactor = reactor;
-    this.#source = reactor.loop.sources.own(checkFd(fd, "create FdStream"));
+    super(reactor, checkFd(fd, "create FdStream"));
     this.#kind = kind;
-  }
-
-  /** The descriptor. */
-  get fd(): number {
-    return this.#source.fd;
-  }
-
-  /** True after {@linkcode close}. */
-  get isClosed(): boolean {
-    return this.#isClosed;
   }
 
   /**
@@ -89,18 +74,12 @@ export class FdStream implements Disposable, AsyncIterable<Uint8Array> {
    * @throws {ClosedError} If it is closed, also meanwhile
    */
   read(buffer: Uint8Array): Future<number> {
-    return new StreamRead(this.#reactor, this.#source, checkBuffer(buffer, "read"), this.#kind);
+    return new StreamRead(this, checkBuffer(buffer, "read"), this.#kind, false);
   }
 
   /** Reads until the buffer is full; answers less than its length only at the end. See {@linkcode read}. */
   readFull(buffer: Uint8Array): Future<number> {
-    return new StreamRead(
-      this.#reactor,
-      this.#source,
-      checkBuffer(buffer, "read"),
-      this.#kind,
-      true,
-    );
+    return new StreamRead(this, checkBuffer(buffer, "read"), this.#kind, true);
   }
 
   /**
@@ -112,24 +91,12 @@ export class FdStream implements Disposable, AsyncIterable<Uint8Array> {
    * @throws {ClosedError} If it is closed, also meanwhile
    */
   write(buffer: Uint8Array): Future<number> {
-    return new StreamWrite(
-      this.#reactor,
-      this.#source,
-      checkBuffer(buffer, "write"),
-      this.#kind,
-      false,
-    );
+    return new StreamWrite(this, checkBuffer(buffer, "write"), this.#kind, false);
   }
 
   /** Writes the whole buffer; answers its length. Cancelled, an unknown part of it was written. */
   writeAll(buffer: Uint8Array): Future<number> {
-    return new StreamWrite(
-      this.#reactor,
-      this.#source,
-      checkBuffer(buffer, "write"),
-      this.#kind,
-      true,
-    );
+    return new StreamWrite(this, checkBuffer(buffer, "write"), this.#kind, true);
   }
 
   /** Tells the other side that nothing more is written (sockets); it then reads to the end. */
@@ -143,19 +110,19 @@ export class FdStream implements Disposable, AsyncIterable<Uint8Array> {
    * @throws {IoError} `ENOTCONN`, `ENOTSOCK`
    */
   shutdown(how: "read" | "write" | "both"): void {
-    this.#mustBeOpen("shut down");
+    this.mustBeOpen("shut down");
     const number = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR }[how];
     if (number === undefined) {
       throw new RangeError(`Cannot shut down: how is ${how} (must be read, write or both)`);
     }
-    const answer = this.#reactor.loop.kernel.shutdown(this.fd, number);
+    const answer = this.reactor.loop.kernel.shutdown(this.fd, number);
     if (answer < 0) throw new IoError("shutdown", -answer, this.fd);
   }
 
   /** Sends small writes at once (TCP): no Nagle. */
   setNoDelay(on = true): void {
-    this.#mustBeOpen("set no delay");
-    const { kernel } = this.#reactor.loop;
+    this.mustBeOpen("set no delay");
+    const { kernel } = this.reactor.loop;
     const value = new Int32Array([on ? 1 : 0]);
     const answer = kernel.setsockopt(this.fd, IPPROTO_TCP, TCP_NODELAY, value);
     if (answer < 0) throw new IoError("setsockopt", -answer, this.fd);
@@ -163,24 +130,12 @@ export class FdStream implements Disposable, AsyncIterable<Uint8Array> {
 
   /** Where this end is. */
   get localAddr(): SocketAddress {
-    return nameOf(this.#reactor, this.fd, "getsockname");
+    return nameOf(this.reactor, this.fd, "getsockname");
   }
 
   /** Where the other end is. */
   get remoteAddr(): SocketAddress {
-    return nameOf(this.#reactor, this.fd, "getpeername");
-  }
-
-  /** Closes the descriptor; whoever waits for it is woken by `ClosedError`. Idempotent. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    closeIn(this.#reactor, this.fd);
-  }
-
-  /** As {@linkcode close}. */
-  [Symbol.dispose](): void {
-    this.close();
+    return nameOf(this.reactor, this.fd, "getpeername");
   }
 
   /** Chunks until the end, each in a buffer of its own. Does not close the stream. */
@@ -232,10 +187,6 @@ export class FdStream implements Disposable, AsyncIterable<Uint8Array> {
       abort: () => this.close(),
     });
   }
-
-  #mustBeOpen(action: string): void {
-    if (this.#isClosed) throw new ClosedError(`Cannot ${action}: fd ${this.fd} is closed`);
-  }
 }
 
 /** The address of one end of a socket. */
@@ -252,32 +203,23 @@ export function nameOf(
 }
 
 /** One read of a stream. */
-class StreamRead extends FdOp<number> {
-  readonly #from: Source;
+class StreamRead extends OwnedOp<number> {
   readonly #buffer: Uint8Array;
   readonly #kind: StreamKind;
   readonly #full: boolean;
   #got = 0;
 
-  constructor(
-    reactor: Reactor,
-    source: Source,
-    buffer: Uint8Array,
-    kind: StreamKind,
-    full = false,
-  ) {
-    super(reactor, source.fd, READABLE);
-    this.#from = source;
+  constructor(own: OwnedFd, buffer: Uint8Array, kind: StreamKind, full: boolean) {
+    super(own, READABLE);
     this.#buffer = buffer;
     this.#kind = kind;
     this.#full = full;
   }
 
   protected attempt(): Poll<number> {
-    const source = this.#from;
+    const source = this.settle("read");
     const { kernel } = this.reactor.loop;
     for (;;) {
-      if (source.isForgotten) throw closedError("read", this.fd);
       if (source.drained) return PENDING;
       const buffer = this.#got === 0 ? this.#buffer : this.#buffer.subarray(this.#got);
       const n = kernel.read(this.fd, buffer);
@@ -296,32 +238,23 @@ class StreamRead extends FdOp<number> {
 }
 
 /** One write to a stream. */
-class StreamWrite extends FdOp<number> {
-  readonly #to: Source;
+class StreamWrite extends OwnedOp<number> {
   readonly #buffer: Uint8Array;
   readonly #kind: StreamKind;
   readonly #all: boolean;
   #written = 0;
 
-  constructor(
-    reactor: Reactor,
-    source: Source,
-    buffer: Uint8Array,
-    kind: StreamKind,
-    all: boolean,
-  ) {
-    super(reactor, source.fd, WRITABLE);
-    this.#to = source;
+  constructor(own: OwnedFd, buffer: Uint8Array, kind: StreamKind, all: boolean) {
+    super(own, WRITABLE);
     this.#buffer = buffer;
     this.#kind = kind;
     this.#all = all;
   }
 
   protected attempt(): Poll<number> {
-    const source = this.#to;
+    this.settle("write");
     const { kernel } = this.reactor.loop;
     for (;;) {
-      if (source.isForgotten) throw closedError("write", this.fd);
       const buffer = this.#written === 0 ? this.#buffer : this.#buffer.subarray(this.#written);
       if (this.#all && buffer.byteLength === 0) return this.#written;
       const n = this.#kind === "socket"
@@ -334,8 +267,4 @@ class StreamWrite extends FdOp<number> {
       else if (n !== -EINTR) throw new IoError("write", -n, this.fd);
     }
   }
-}
-
-function closedError(action: string, fd: number): ClosedError {
-  return new ClosedError(`Cannot ${action} fd ${fd}: it is closed`);
 }

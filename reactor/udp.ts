@@ -4,24 +4,16 @@
  * @module
  */
 
-import { ClosedError } from "../runtime/errors.ts";
 import type { Future } from "../runtime/future.ts";
 import { PENDING, type Poll } from "../runtime/poll.ts";
-import {
-  ADDRESS_BYTES,
-  checkAddress,
-  decodeAddress,
-  isUnix,
-  type NetAddress,
-} from "./address.ts";
+import { ADDRESS_BYTES, checkAddress, decodeAddress, isUnix, type NetAddress } from "./address.ts";
 import { EINTR } from "./errno.ts";
 import { IoError } from "./errors.ts";
-import { FdOp, type Reactor } from "./fd_op.ts";
-import { checkBuffer, closeIn } from "./fd_ops.ts";
+import { checkBuffer } from "./fd_ops.ts";
+import { OwnedFd, OwnedOp } from "./owned_fd.ts";
 import { READABLE, WRITABLE } from "./poller.ts";
 import { currentReactor } from "./reactor_runtime.ts";
 import { encode, mustSucceed, openSocket, textOf } from "./sockets.ts";
-import type { Source } from "./sources.ts";
 import { nameOf } from "./stream.ts";
 
 const SOCK_DGRAM = 2;
@@ -88,30 +80,10 @@ export function bindUdp(
 }
 
 /** A datagram socket; made by {@linkcode bindUdp}. */
-export class DatagramSocket implements Disposable {
-  readonly #reactor: Reactor;
-  readonly #source: Source;
-  #isClosed = false;
-
-  /** @internal */
-  constructor(reactor: Reactor, fd: number) {
-    this.#reactor = reactor;
-    this.#source = reactor.loop.sources.own(fd);
-  }
-
-  /** The descriptor. */
-  get fd(): number {
-    return this.#source.fd;
-  }
-
-  /** True after {@linkcode close}. */
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
+export class DatagramSocket extends OwnedFd {
   /** Where it is bound. */
   get addr(): NetAddress {
-    return nameOf(this.#reactor, this.fd, "getsockname") as NetAddress;
+    return nameOf(this.reactor, this.fd, "getsockname") as NetAddress;
   }
 
   /**
@@ -121,7 +93,7 @@ export class DatagramSocket implements Disposable {
    * @throws {ClosedError} If it is closed, also meanwhile
    */
   recv(buffer: Uint8Array): Future<Datagram> {
-    return new RecvFrom(this.#reactor, this.#source, checkBuffer(buffer, "recv"));
+    return new RecvFrom(this, checkBuffer(buffer, "recv"));
   }
 
   /**
@@ -132,39 +104,25 @@ export class DatagramSocket implements Disposable {
    */
   send(buffer: Uint8Array, to: NetAddress): Future<number> {
     const address = checkAddress(to, "send");
-    const { bytes } = encode(this.#reactor.loop.kernel, address, "send");
-    return new SendTo(this.#reactor, this.#source, checkBuffer(buffer, "send"), bytes);
-  }
-
-  /** Closes it; whoever waits is woken by `ClosedError`. Idempotent. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    closeIn(this.#reactor, this.fd);
-  }
-
-  /** As {@linkcode close}. */
-  [Symbol.dispose](): void {
-    this.close();
+    const { bytes } = encode(this.reactor.loop.kernel, address, "send");
+    return new SendTo(this, checkBuffer(buffer, "send"), bytes);
   }
 }
 
-class RecvFrom extends FdOp<Datagram> {
-  readonly #from: Source;
+class RecvFrom extends OwnedOp<Datagram> {
   readonly #buffer: Uint8Array;
 
-  constructor(reactor: Reactor, source: Source, buffer: Uint8Array) {
-    super(reactor, source.fd, READABLE);
-    this.#from = source;
+  constructor(own: OwnedFd, buffer: Uint8Array) {
+    super(own, READABLE);
     this.#buffer = buffer;
   }
 
   protected attempt(): Poll<Datagram> {
+    this.settle("recv");
     const { kernel } = this.reactor.loop;
     const address = new Uint8Array(ADDRESS_BYTES);
     const size = new Int32Array(1);
     for (;;) {
-      if (this.#from.isForgotten) throw closedError("recv", this.fd);
       size[0] = ADDRESS_BYTES;
       const n = kernel.recvfrom(this.fd, this.#buffer, 0, address, size);
       if (n >= 0) {
@@ -177,35 +135,25 @@ class RecvFrom extends FdOp<Datagram> {
   }
 }
 
-class SendTo extends FdOp<number> {
-  readonly #to: Source;
+class SendTo extends OwnedOp<number> {
   readonly #buffer: Uint8Array;
   readonly #address: Uint8Array;
 
-  constructor(reactor: Reactor, source: Source, buffer: Uint8Array, address: Uint8Array) {
-    super(reactor, source.fd, WRITABLE);
-    this.#to = source;
+  constructor(own: OwnedFd, buffer: Uint8Array, address: Uint8Array) {
+    super(own, WRITABLE);
     this.#buffer = buffer;
     this.#address = address;
   }
 
   protected attempt(): Poll<number> {
+    this.settle("send");
     const { kernel } = this.reactor.loop;
+    const { MSG_NOSIGNAL, EAGAIN } = kernel.platform;
     for (;;) {
-      if (this.#to.isForgotten) throw closedError("send", this.fd);
-      const n = kernel.sendto(
-        this.fd,
-        this.#buffer,
-        kernel.platform.MSG_NOSIGNAL,
-        this.#address,
-      );
+      const n = kernel.sendto(this.fd, this.#buffer, MSG_NOSIGNAL, this.#address);
       if (n >= 0) return n;
-      if (n === -kernel.platform.EAGAIN) return PENDING;
+      if (n === -EAGAIN) return PENDING;
       if (n !== -EINTR) throw new IoError("sendto", -n, this.fd);
     }
   }
-}
-
-function closedError(action: string, fd: number): ClosedError {
-  return new ClosedError(`Cannot ${action} on fd ${fd}: it is closed`);
 }

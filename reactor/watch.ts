@@ -5,17 +5,16 @@
  */
 
 import { checkInteger, typeOf } from "../runtime/clock.ts";
-import { ClosedError } from "../runtime/errors.ts";
 import { Future } from "../runtime/future.ts";
 import { WAKE_OUTSIDE, type WakeSource } from "../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import { EINTR } from "./errno.ts";
 import { IoError } from "./errors.ts";
-import { FdOp, FdReady, type Reactor } from "./fd_op.ts";
+import { FdReady, type Reactor } from "./fd_op.ts";
 import { closeIn } from "./fd_ops.ts";
+import { OwnedFd, OwnedOp, untilClosed } from "./owned_fd.ts";
 import { READABLE } from "./poller.ts";
 import { currentReactor } from "./reactor_runtime.ts";
-import type { Source } from "./sources.ts";
 
 /** A kind of change. */
 export type WatchKind =
@@ -100,7 +99,10 @@ const decoder = new TextDecoder();
  * for await (const { kind } of watcher) console.log(kind);
  * ```
  */
-export function watchFiles(paths: string | readonly string[], options: WatchOptions = {}): FileWatcher {
+export function watchFiles(
+  paths: string | readonly string[],
+  options: WatchOptions = {},
+): FileWatcher {
   const list = typeof paths === "string" ? [paths] : paths;
   if (!Array.isArray(list) || list.some((path) => typeof path !== "string")) {
     throw new TypeError(`Cannot watch: paths is ${typeOf(paths)} (must be a string or strings)`);
@@ -129,35 +131,22 @@ export function watchFiles(paths: string | readonly string[], options: WatchOpti
 }
 
 /** Changes as they come; made by {@linkcode watchFiles}. */
-export class FileWatcher implements Disposable, AsyncIterable<WatchEvent>, Iterable<Future<WatchEvent>> {
-  readonly #reactor: Reactor;
-  readonly #source: Source;
+export class FileWatcher extends OwnedFd
+  implements AsyncIterable<WatchEvent>, Iterable<Future<WatchEvent>> {
   readonly #mask: number;
   readonly #paths = new Map<number, string>();
   readonly #queue: WatchEvent[] = [];
-  #isClosed = false;
 
   /** @internal */
   constructor(reactor: Reactor, fd: number, mask: number) {
-    this.#reactor = reactor;
-    this.#source = reactor.loop.sources.own(fd);
+    super(reactor, fd);
     this.#mask = mask;
-  }
-
-  /** The descriptor. */
-  get fd(): number {
-    return this.#source.fd;
-  }
-
-  /** True after {@linkcode close}. */
-  get isClosed(): boolean {
-    return this.#isClosed;
   }
 
   /** Watches another path. */
   add(path: string): void {
-    if (this.#isClosed) throw new ClosedError(`Cannot watch: fd ${this.fd} is closed`);
-    const id = this.#reactor.loop.kernel.inotifyAddWatch(this.fd, path, this.#mask);
+    this.mustBeOpen("watch");
+    const id = this.reactor.loop.kernel.inotifyAddWatch(this.fd, path, this.#mask);
     if (id < 0) throw new IoError("inotify_add_watch", -id, this.fd, JSON.stringify(path));
     this.#paths.set(id, path);
   }
@@ -167,7 +156,7 @@ export class FileWatcher implements Disposable, AsyncIterable<WatchEvent>, Itera
     for (const [id, known] of this.#paths) {
       if (known !== path) continue;
       this.#paths.delete(id);
-      this.#reactor.loop.kernel.inotifyRemoveWatch(this.fd, id);
+      this.reactor.loop.kernel.inotifyRemoveWatch(this.fd, id);
       return true;
     }
     return false;
@@ -180,7 +169,7 @@ export class FileWatcher implements Disposable, AsyncIterable<WatchEvent>, Itera
    * @throws {ClosedError} If it is closed, also meanwhile
    */
   next(): Future<WatchEvent> {
-    return new NextEvent(this.#reactor, this.#source, this.#queue, this.#paths);
+    return new NextEvent(this, this.#queue, this.#paths);
   }
 
   /** Futures of the changes, for generator tasks. Never ends by itself. */
@@ -190,54 +179,24 @@ export class FileWatcher implements Disposable, AsyncIterable<WatchEvent>, Itera
 
   /** The changes, until it is closed. */
   async *[Symbol.asyncIterator](): AsyncGenerator<WatchEvent> {
-    while (!this.#isClosed) {
-      let event: WatchEvent;
-      try {
-        event = await this.next();
-      } catch (error) {
-        if (error instanceof ClosedError && this.#isClosed) return;
-        throw error;
-      }
-      yield event;
-    }
-  }
-
-  /** Stops watching. Idempotent. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    closeIn(this.#reactor, this.fd);
-  }
-
-  /** As {@linkcode close}. */
-  [Symbol.dispose](): void {
-    this.close();
+    yield* untilClosed(this, () => this.next());
   }
 }
 
-class NextEvent extends FdOp<WatchEvent> {
-  readonly #from: Source;
+class NextEvent extends OwnedOp<WatchEvent> {
   readonly #queue: WatchEvent[];
   readonly #paths: Map<number, string>;
 
-  constructor(
-    reactor: Reactor,
-    source: Source,
-    queue: WatchEvent[],
-    paths: Map<number, string>,
-  ) {
-    super(reactor, source.fd, READABLE);
-    this.#from = source;
+  constructor(own: OwnedFd, queue: WatchEvent[], paths: Map<number, string>) {
+    super(own, READABLE);
     this.#queue = queue;
     this.#paths = paths;
   }
 
   protected attempt(): Poll<WatchEvent> {
+    this.settle("watch");
     const { kernel } = this.reactor.loop;
     for (;;) {
-      if (this.#from.isForgotten) {
-        throw new ClosedError(`Cannot watch on fd ${this.fd}: it is closed`);
-      }
       const event = this.#queue.shift();
       if (event !== undefined) return event;
       const buffer = new Uint8Array(BUFFER_BYTES);

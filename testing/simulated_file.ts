@@ -50,12 +50,12 @@ export abstract class SimulatedFile {
 
   /** See `Kernel.read`. */
   read(_buffer: Uint8Array, _peek = false): number {
-    return -ERRNO.EINVAL;
+    return -ERRNO.EBADF; // not open for that
   }
 
   /** See `Kernel.write`. */
   write(_bytes: Uint8Array): number {
-    return -ERRNO.EINVAL;
+    return -ERRNO.EBADF;
   }
 
   /** Bytes that can be read. */

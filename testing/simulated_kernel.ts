@@ -48,10 +48,11 @@ const FIRST_FREE_PORT = 32_768;
  *
  * const kernel = new SimulatedKernel({ pipeBytes: 16 });
  * await using runtime = new ReactorRuntime({ kernel });
- * const total = runtime.spawn(function* (task) {
+ * const total = runtime.spawn(function* () {
  *   const { readFd, writeFd } = pipe();
- *   task.start(function* () {
- *     for (let i = 0; i < 10; i++) yield* write(writeFd, new Uint8Array(16)); // waits for the reader
+ *   runtime.spawn(function* () {
+ *     // Takes no more than the pipe holds, and waits for the reader.
+ *     for (let i = 0; i < 10; i++) yield* write(writeFd, new Uint8Array(16));
  *   });
  *   let sum = 0;
  *   while (sum < 160) sum += yield* read(readFd, new Uint8Array(5));

@@ -94,6 +94,7 @@ export class StreamSocket extends SimulatedFile {
   }
 
   override read(buffer: Uint8Array, peek = false): number {
+    if (buffer.byteLength === 0) return 0;
     if (this.#inboxBytes === 0) {
       if (this.#error !== 0) return -this.takeError();
       if (this.#noMoreToRead) return 0;

@@ -38,9 +38,9 @@ export function* send(
   const bytes = typeof body === "string" ? encoder.encode(body) : body;
   const type = typeof body === "string" ? "text/plain; charset=utf-8" : "application/octet-stream";
   const headers = `content-type: ${type}\r\ncontent-length: ${bytes.length}\r\n${more}`;
-  const start = encoder.encode(head(status, request.keepAlive, headers));
+  const start = head(status, request.keepAlive, headers); // ASCII: a byte each
   const answer = new Uint8Array(start.length + (request.method === "HEAD" ? 0 : bytes.length));
-  answer.set(start);
+  encoder.encodeInto(start, answer);
   if (request.method !== "HEAD") answer.set(bytes, start.length);
   yield* client.writeAll(answer);
 }

@@ -43,7 +43,8 @@ export class RequestReader {
   readonly #client: FdStream;
   /** Holds the largest head there may be. */
   readonly #buffer: Uint8Array;
-  readonly #latin1 = new TextDecoder("latin1");
+  // Not latin1: that is slow. Heads are ASCII; what is not, ends up as U+FFFD.
+  readonly #decoder = new TextDecoder();
   #start = 0;
   #end = 0;
   #isInBody = false;
@@ -71,7 +72,7 @@ export class RequestReader {
       if (end > 0) {
         const head = this.#buffer.subarray(this.#start, end - 4);
         this.#start = end;
-        return parseHead(this.#latin1.decode(head));
+        return parseHead(this.#decoder.decode(head));
       }
       // The end of the head may be there in part.
       from = Math.max(this.#start, this.#end - 3) - this.#start;

@@ -1,6 +1,6 @@
 /**
- * The conformance suite on kqueue: the system's own on macOS and FreeBSD, libkqueue where
- * `VAIS_LIBKQUEUE` names one.
+ * The conformance suite on libkqueue, where `VAIS_LIBKQUEUE` names one: the only kqueue there is on
+ * Linux.
  *
  * @module
  */

@@ -28,6 +28,21 @@ function statuses(answers: string): string[] {
   return [...answers.matchAll(/HTTP\/1\.1 (\d+ [\w ]+)\r$/gm)].map(([, status]) => status!);
 }
 
+await peerTest("the servers explain themselves, and refuse wrong options", [], async () => {
+  for (const name of ["echo", "http_hello"]) {
+    await using help = start("examples", name, ["--help"]);
+    const { out, err } = await help.succeeded();
+    assertMatch(out, /Usage: .*\n(.*\n)+Exit code: 0/);
+    assertEquals(err, "");
+    for (const wrong of ["--nonsense", "--port=65536"]) {
+      await using refused = start("examples", name, [wrong]);
+      const ended = await refused.ended();
+      assertEquals([ended.code, ended.out], [2, ""]);
+      assertMatch(ended.err, new RegExp(wrong.replace("=", ".*")));
+    }
+  }
+});
+
 await peerTest(
   "echo: lines to nc as they come, and the rest after a half-close",
   ["nc"],
