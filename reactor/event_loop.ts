@@ -8,28 +8,23 @@
  * @module
  */
 
-import { checkInteger, checkTimeout, type Clock, systemClock, typeOf } from "../runtime/clock.ts";
-import { ClosedError } from "../runtime/errors.ts";
+import { checkInteger, typeOf } from "../runtime/clock.ts";
 import type { Waker } from "../runtime/poll.ts";
-import { EVFILT_READ, EVFILT_TIMER, EVFILT_WRITE, MAX_EVENTS } from "./constants.ts";
 import { UnsupportedError } from "./errors.ts";
 import { FdHandler } from "./fd_handler.ts";
-import { checkCallback, Hooks } from "./hooks.ts";
-import { checkSignals } from "./host_signals.ts";
-import type { Kernel } from "./kernel.ts";
+import { checkCallback } from "./hooks.ts";
 import { Libc } from "./libc.ts";
-import { callOutside, type OnLoopError } from "./loop_calls.ts";
 import { LoopCommands } from "./loop_commands.ts";
 import { LoopCore } from "./loop_core.ts";
 import { LoopExplanation } from "./loop_explanation.ts";
 import { LoopRun, type LoopRunOptions } from "./loop_run.ts";
+import { checkOptions, checkSettings, type LoopSettings } from "./loop_settings.ts";
 import { READABLE, WRITABLE } from "./poller.ts";
-import { Registration } from "./registration.ts";
+import type { Registration } from "./registration.ts";
 import type { RemoteHandle } from "./remote_loop.ts";
 import { RemoteState } from "./remote_state.ts";
 import { byteOfCommand, type LoopCommand } from "./self_pipe.ts";
-import type { Direction } from "./sources.ts";
-import { WakeOnce } from "./wake_once.ts";
+import { type LoopEvent, VaisForm } from "./vais_form.ts";
 
 /**
  * Called when a descriptor is ready, with what is: `READABLE` and `WRITABLE` as far as they were
@@ -41,27 +36,9 @@ export type FdHandlerCallback = (fd: number, ready: number, loop: EventLoop) => 
 export type CommandCallback = (command: LoopCommand, loop: EventLoop) => unknown;
 
 /** How to make an event loop. */
-export interface EventLoopOptions {
-  /** Which kernel interface; default the one this system has. */
-  readonly backend?: "auto" | "epoll" | "kqueue";
-  /** Events taken from the kernel at once: a batch, not a limit. Default 64. */
-  readonly maxEvents?: number;
-  /** Where the time comes from. Default: the host's monotonic clock. */
-  readonly clock?: Clock;
-  /** Whose descriptors: a simulation. Default: this system's. */
-  readonly kernel?: Kernel;
-  /** Told what a callback threw; the loop goes on. Default: the console. */
-  readonly onError?: OnLoopError;
+export interface EventLoopOptions extends LoopSettings {
   /** What commands do, beside what `onCommand` registers. They do not keep `run` going. */
   readonly commands?: Readonly<Partial<Record<LoopCommand, CommandCallback>>>;
-}
-
-/** An event of the last `pollEvents`. */
-export interface LoopEvent {
-  /** The descriptor, or the id of a timer. */
-  readonly fd: number;
-  /** `EVFILT_READ`, `EVFILT_WRITE` or `EVFILT_TIMER`. */
-  readonly filter: number;
 }
 
 let coreIn: (loop: EventLoop) => LoopCore;
@@ -84,16 +61,10 @@ let claim: (loop: EventLoop, owner: string) => void;
  */
 export class EventLoop implements Disposable {
   readonly #core: LoopCore;
-  readonly #timers = new Map<number, Registration>();
   readonly #commands: LoopCommands;
-  readonly #stopHooks = new Hooks();
-  #runner: LoopRun | undefined;
-  /** The runtime that drives it. */
-  #owner: string | undefined;
+  readonly #vais: VaisForm;
+  readonly #run: LoopRun;
   #remote: RemoteState | undefined;
-  /** During `pollEvents`. */
-  #firedTimers: number[] | undefined;
-  #events: readonly LoopEvent[] = [];
 
   /**
    * Opens nothing yet.
@@ -101,43 +72,26 @@ export class EventLoop implements Disposable {
    * @throws {TypeError | RangeError} If an option has the wrong type or is out of range
    */
   constructor(options: EventLoopOptions = {}) {
-    if (typeof options !== "object" || options === null) {
-      throw new TypeError(
-        `Cannot create EventLoop: options is ${typeOf(options)} (must be an object)`,
-      );
-    }
-    const { backend = "auto", maxEvents = MAX_EVENTS, clock = systemClock, kernel } = options;
-    const { onError, commands = {} } = options;
-    if (onError !== undefined) checkCallback(onError, "create EventLoop", "onError");
-    if (typeof commands !== "object" || commands === null) {
-      throw new TypeError(
-        `Cannot create EventLoop: commands is ${typeOf(commands)} (must be an object)`,
-      );
-    }
-    if (backend !== "auto" && backend !== "epoll" && backend !== "kqueue") {
-      throw new RangeError(
-        `Cannot create EventLoop: backend is ${backend} (must be auto, epoll or kqueue)`,
-      );
-    }
-    this.#core = new LoopCore({
-      backend,
-      maxEvents: checkInteger(maxEvents, 1, "create EventLoop", "maxEvents"),
-      clock,
-      kernel,
-      onError,
-    });
-    this.#core.closers.add(() => this.#onClose());
-    this.#commands = new LoopCommands(this.#core, () => this.stop());
-    for (const [command, fn] of Object.entries(commands)) {
-      byteOfCommand(command as LoopCommand, "create EventLoop");
-      checkCallback(fn, "create EventLoop", `commands.${command}`);
-      this.#commands.on(command as LoopCommand, () => fn(command as LoopCommand, this));
+    const action = "create EventLoop";
+    const core = this.#core = new LoopCore(checkSettings(options, action));
+    // First of all, before anything is closed that other threads use.
+    core.closers.add(() => this.#remote?.close());
+    this.#commands = new LoopCommands(core, () => this.stop());
+    this.#vais = new VaisForm(core, this.#commands);
+    this.#run = new LoopRun(core, () => core.refs > 0 || this.#commands.pending > 0);
+    const { commands = {} } = options;
+    checkOptions(commands, action, "commands");
+    for (const [name, fn] of Object.entries(commands)) {
+      const command = name as LoopCommand;
+      byteOfCommand(command, action);
+      checkCallback(fn, action, `commands.${name}`);
+      this.#commands.on(command, () => fn(command, this));
     }
   }
 
   static {
     coreIn = (loop) => loop.#core;
-    claim = (loop, owner) => loop.#owner = owner;
+    claim = (loop, owner) => loop.#run.owner = owner;
   }
 
   /** Waits registered: descriptors by direction, and timers. */
@@ -153,18 +107,12 @@ export class EventLoop implements Disposable {
    * @throws {ClosedError} If the loop is closed
    */
   registerRead(fd: number, waker: Waker): Registration {
-    return this.#register(fd, READABLE, waker, "register read");
+    return this.#vais.register(fd, READABLE, waker, "register read");
   }
 
   /** Wakes `waker` once, when the descriptor can be written. See {@linkcode registerRead}. */
   registerWrite(fd: number, waker: Waker): Registration {
-    return this.#register(fd, WRITABLE, waker, "register write");
-  }
-
-  #register(fd: number, direction: Direction, waker: Waker, action: string): Registration {
-    checkInteger(fd, 0, action, "fd");
-    checkWaker(waker, action);
-    return new WakeOnce(this.#core, fd, direction, waker).registration;
+    return this.#vais.register(fd, WRITABLE, waker, "register write");
   }
 
   /**
@@ -173,24 +121,7 @@ export class EventLoop implements Disposable {
    * @throws {RangeError} If `delayMs` is negative, NaN or infinite
    */
   registerTimer(id: number, delayMs: number, waker: Waker): Registration {
-    checkInteger(id, 0, "register timer", "id");
-    checkWaker(waker, "register timer");
-    this.#mustBeOpen("register timer");
-    const core = this.#core;
-    const inner = core.timeouts.schedule(delayMs, () => {
-      this.#timers.delete(id);
-      registration.settle();
-      this.#firedTimers?.push(id);
-      core.calls.safely(`waker of timer ${id}`, () => waker.wake());
-    });
-    this.#timers.get(id)?.cancel();
-    const registration = new Registration(() => {
-      this.#timers.delete(id);
-      inner.cancel();
-    }, core.countRef);
-    this.#timers.set(id, registration);
-    core.changed();
-    return registration;
+    return this.#vais.registerTimer(id, delayMs, waker);
   }
 
   /**
@@ -263,7 +194,7 @@ export class EventLoop implements Disposable {
    */
   addPrepoller(fn: (loop: EventLoop) => unknown): Registration {
     checkCallback(fn, "add prepoller");
-    this.#mustBeOpen("add prepoller");
+    this.#core.mustBeOpen("add prepoller");
     const registration = this.#core.prepollers.add(() => fn(this));
     this.#core.changed();
     return registration;
@@ -292,7 +223,7 @@ export class EventLoop implements Disposable {
   onCommand(command: LoopCommand, fn: CommandCallback): Registration {
     byteOfCommand(command, "register command");
     checkCallback(fn, "register command");
-    this.#mustBeOpen("register command");
+    this.#core.mustBeOpen("register command");
     return this.#commands.on(command, () => fn(command, this), this.#core.countRef);
   }
 
@@ -304,7 +235,7 @@ export class EventLoop implements Disposable {
    */
   onWake(fn: (loop: EventLoop) => unknown): Registration {
     checkCallback(fn, "register wake callback");
-    this.#mustBeOpen("register wake callback");
+    this.#core.mustBeOpen("register wake callback");
     return this.#core.wakeHooks.add(() => fn(this), this.#core.countRef);
   }
 
@@ -317,7 +248,7 @@ export class EventLoop implements Disposable {
    * @throws {UnsupportedError} If the kernel is simulated
    */
   remote(): RemoteHandle {
-    this.#mustBeOpen("take remote handle");
+    this.#core.mustBeOpen("take remote handle");
     const core = this.#core;
     if (!(core.kernel instanceof Libc)) {
       throw new UnsupportedError(
@@ -338,23 +269,7 @@ export class EventLoop implements Disposable {
    * @throws {RangeError} If the filter is not one of `EVFILT_READ`, `EVFILT_WRITE`, `EVFILT_TIMER`
    */
   deregister(fd: number, filter: number): boolean {
-    checkInteger(fd, 0, "deregister", "fd");
-    if (filter === EVFILT_TIMER) return this.#timers.get(fd)?.cancel() ?? false;
-    if (filter !== EVFILT_READ && filter !== EVFILT_WRITE) {
-      throw new RangeError(
-        `Cannot deregister: filter is ${filter} (must be EVFILT_READ, EVFILT_WRITE or EVFILT_TIMER)`,
-      );
-    }
-    const { sources } = this.#core;
-    const source = sources.get(fd);
-    const waiter = filter === EVFILT_READ ? source?.reader : source?.writer;
-    if (source === undefined || waiter === undefined || waiter === this.#commands) return false;
-    if (waiter instanceof WakeOnce) return waiter.registration.cancel();
-    const direction = filter === EVFILT_READ ? READABLE : WRITABLE;
-    if (waiter instanceof FdHandler) return waiter.drop(direction);
-    sources.unwait(source, direction, waiter);
-    waiter.onFailed(new ClosedError(`Cannot wait for fd ${fd}: it was deregistered`));
-    return true;
+    return this.#vais.deregister(fd, filter);
   }
 
   /** Ends the current `pollEvents`, or else the next one, at once. */
@@ -371,53 +286,22 @@ export class EventLoop implements Disposable {
    * @returns The number of events, which `events`, `eventFd` and `eventFilter` then tell
    */
   pollEvents(timeoutMs: number): number {
-    if (typeof timeoutMs !== "number") {
-      throw new TypeError(
-        `Cannot poll events: timeoutMs is ${typeOf(timeoutMs)} (must be a number)`,
-      );
-    }
-    const core = this.#core;
-    this.#mustBeOpen("poll events");
-    const limitMs = timeoutMs < 0 ? Infinity : checkTimeout(timeoutMs, "poll events", "timeoutMs");
-    const fired: number[] = this.#firedTimers = [];
-    const events: LoopEvent[] = [];
-    core.prepoll();
-    core.sources.onEvent = (fd, ready) => {
-      if (fd === this.#commands.readFd) return;
-      if ((ready & ~WRITABLE) !== 0) events.push({ fd, filter: EVFILT_READ });
-      if ((ready & WRITABLE) !== 0) events.push({ fd, filter: EVFILT_WRITE });
-    };
-    try {
-      core.wait(limitMs);
-    } finally {
-      core.sources.onEvent = this.#firedTimers = undefined;
-    }
-    for (const fd of fired) events.push({ fd, filter: EVFILT_TIMER });
-    this.#events = events;
-    return events.length;
+    return this.#vais.pollEvents(timeoutMs);
   }
 
   /** What the last {@linkcode pollEvents} took; a descriptor ready for both directions is there twice. */
   events(): readonly LoopEvent[] {
-    return this.#events;
+    return this.#vais.events;
   }
 
   /** Descriptor of event `i` of the last {@linkcode pollEvents}, or id of a timer. */
   eventFd(i: number): number {
-    return this.#event(i).fd;
+    return this.#vais.event(i).fd;
   }
 
   /** Filter of event `i` of the last {@linkcode pollEvents}. */
   eventFilter(i: number): number {
-    return this.#event(i).filter;
-  }
-
-  #event(i: number): LoopEvent {
-    const event = this.#events[i];
-    if (event !== undefined) return event;
-    throw new RangeError(
-      `Cannot read event: index is ${i} (must be 0 to ${this.#events.length - 1})`,
-    );
+    return this.#vais.event(i).filter;
   }
 
   /** Who is woken when the descriptor becomes readable, or else writable. */
@@ -453,35 +337,13 @@ export class EventLoop implements Disposable {
    * assertEquals(log, ["process", "stopped"]);
    * ```
    */
-  async run(options: LoopRunOptions = {}): Promise<void> {
-    const action = "run EventLoop";
-    checkOptions(options, action);
-    const { runFor, signals = [] } = options;
-    const limitMs = checkTimeout(runFor, action, "runFor");
-    if (!Array.isArray(signals)) {
-      throw new TypeError(`Cannot ${action}: signals is ${typeOf(signals)} (must be an array)`);
-    }
-    const names = checkSignals(signals, action);
-    if (this.#owner !== undefined) {
-      throw new TypeError(`Cannot ${action}: runtime ${this.#owner} drives it (use its run())`);
-    }
-    if (this.running) throw new TypeError(`Cannot ${action}: it is running already (await that)`);
-    this.#mustBeOpen("run EventLoop");
-    const hasWork = () => this.#core.refs > 0 || this.#commands.pending > 0;
-    this.#runner ??= new LoopRun(this.#core);
-    await this.#runner.run(limitMs, names, hasWork, () => {
-      const errors = this.#callStopHooks();
-      if (errors.length === 0) return;
-      throw new AggregateError(
-        errors,
-        `Cannot stop EventLoop cleanly: ${errors.length} callbacks threw`,
-      );
-    });
+  run(options: LoopRunOptions = {}): Promise<void> {
+    return this.#run.run(options);
   }
 
   /** True inside {@linkcode run}. */
   get running(): boolean {
-    return this.#runner?.isRunning ?? false;
+    return this.#run.isRunning;
   }
 
   /**
@@ -490,8 +352,7 @@ export class EventLoop implements Disposable {
    * `onError`.
    */
   stop(): void {
-    if (this.running) this.#runner!.stop();
-    else this.#reportStopHooks();
+    this.#run.stop();
   }
 
   /**
@@ -502,24 +363,8 @@ export class EventLoop implements Disposable {
    */
   onStop(fn: (loop: EventLoop) => void): Registration {
     checkCallback(fn, "register stop callback");
-    this.#mustBeOpen("register stop callback");
-    return this.#stopHooks.add(() => fn(this));
-  }
-
-  #callStopHooks(): unknown[] {
-    const errors: unknown[] = [];
-    for (const hook of this.#stopHooks.takeAll().reverse()) {
-      try {
-        callOutside(hook);
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    return errors;
-  }
-
-  #reportStopHooks(): void {
-    for (const error of this.#callStopHooks()) this.#core.calls.report(error, "onStop");
+    this.#core.mustBeOpen("register stop callback");
+    return this.#run.onStop(() => fn(this));
   }
 
   /** What the loop is doing, as plain data; `toString()` is for people. O(descriptors). */
@@ -527,25 +372,9 @@ export class EventLoop implements Disposable {
     return new LoopExplanation(this.#core, this.#commands, this.running);
   }
 
-  #mustBeOpen(action: string): void {
-    if (this.#core.isClosed) throw new ClosedError(`Cannot ${action}: the loop is closed`);
-  }
-
-  #onClose(): void {
-    // Before anything is closed that other threads use.
-    this.#remote?.close();
-    for (const registration of this.#timers.values()) registration.settle();
-    this.#timers.clear();
-    this.#core.prepollers.takeAll();
-    this.#core.wakeHooks.takeAll();
-    if (!this.running) this.#reportStopHooks();
-  }
-
   /** Ends every wait by `ClosedError` and closes what the loop opened; `run` ends. Idempotent. */
   close(): void {
-    if (this.#core.isClosed) return;
-    if (this.#runner === undefined) this.#core.close();
-    else this.#runner.close();
+    this.#run.close();
   }
 
   /** The Vais name of {@linkcode close}. */
@@ -567,16 +396,4 @@ export function loopCoreOf(loop: EventLoop): LoopCore {
 /** The loop is driven by a runtime of this name. */
 export function claimLoop(loop: EventLoop, owner: string): void {
   claim(loop, owner);
-}
-
-function checkOptions(options: unknown, action: string): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${action}: options is ${typeOf(options)} (must be an object)`);
-  }
-}
-
-function checkWaker(waker: unknown, action: string): void {
-  if (typeof (waker as Partial<Waker> | undefined)?.wake !== "function") {
-    throw new TypeError(`Cannot ${action}: waker is ${typeOf(waker)} (must have wake())`);
-  }
 }

@@ -9,7 +9,7 @@
  */
 
 import { Future } from "../runtime/future.ts";
-import { context, type Host, WAKE_OUTSIDE, type WakeSource } from "../runtime/host.ts";
+import { context, type Host, WAKE_INSIDE, WAKE_OUTSIDE, type WakeSource } from "../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { LoopCore } from "./loop_core.ts";
 import { READABLE } from "./poller.ts";
@@ -174,7 +174,7 @@ export abstract class FdOp<T> extends Future<T> implements FdWaiter, Iterator<Fu
   }
 
   override get source(): WakeSource {
-    return WAKE_OUTSIDE;
+    return this.reactor.loop.isSimulated ? WAKE_INSIDE : WAKE_OUTSIDE;
   }
 
   /** @internal */

@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { Parker } from "../runtime/parker.ts";
 import type { Platform } from "./platform.ts";
 import type { Poller } from "./poller.ts";
 
@@ -23,6 +24,10 @@ export interface Kernel {
   readonly platform: Platform;
   /** Who makes the calls: `"deno"`, `"koffi"`, `"bun"`, or a simulation. */
   readonly via: string;
+  /** True when only the program itself can make a descriptor ready: then a deadlock can be told. */
+  readonly isSimulated?: boolean;
+  /** Where a runtime with this kernel waits; `poll` takes what is ready. Default: in the kernel. */
+  makeParker?(poll: () => boolean): Parker;
   /** A new queue to wait with. */
   createPoller(maxEvents: number): Poller;
   /** Bytes read into `buffer`. */

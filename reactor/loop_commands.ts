@@ -150,5 +150,6 @@ export class LoopCommands implements FdWaiter, LoopCall {
     this.#bytes = [];
     this.#next = 0;
     this.#inPipe = 0;
+    for (const command of LOOP_COMMANDS) this.#hooks[command].takeAll();
   }
 }

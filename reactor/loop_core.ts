@@ -9,11 +9,13 @@
 
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { ClosedError } from "../runtime/errors.ts";
+import { MAX_EVENTS } from "./constants.ts";
 import { ReactorUnavailableError } from "./errors.ts";
 import { Hooks } from "./hooks.ts";
 import type { Kernel } from "./kernel.ts";
 import { openLibc } from "./libc.ts";
-import { LoopCalls, type OnLoopError } from "./loop_calls.ts";
+import { LoopCalls } from "./loop_calls.ts";
+import type { LoopSettings } from "./loop_settings.ts";
 import { hostPlatform } from "./platform.ts";
 import type { Poller } from "./poller.ts";
 import { type Direction, type FdWaiter, type Source, Sources } from "./sources.ts";
@@ -31,21 +33,13 @@ export function forgetEverywhere(fd: number, error: Error, own: LoopCore): void 
   for (const loop of openLoops) if (loop !== own) loop.forget(fd, error);
 }
 
-/** What the inside is made of. */
-export interface LoopCoreOptions {
-  readonly backend: "auto" | "epoll" | "kqueue";
-  readonly maxEvents: number;
-  readonly clock: Clock;
-  readonly kernel: Kernel | undefined;
-  readonly onError?: OnLoopError | undefined;
-}
-
 /** An event loop, as the parker and the operations see it. */
 export class LoopCore {
   readonly sources: Sources = new Sources();
   readonly timeouts: TimeoutManager;
   readonly clock: Clock;
-  readonly #options: LoopCoreOptions;
+  readonly #backend: "auto" | "epoll" | "kqueue";
+  readonly #maxEvents: number;
   #kernel: Kernel | undefined;
   #poller: Poller | undefined;
   #isClosed = false;
@@ -61,7 +55,7 @@ export class LoopCore {
   /** Called after a wake was taken. */
   readonly wakeHooks: Hooks = new Hooks();
   /** Called first of all when the loop is closed. */
-  readonly closers = new Set<() => void>();
+  readonly closers: Set<() => void> = new Set();
   /** The user's callbacks. */
   readonly calls: LoopCalls;
   /** Registrations that keep `EventLoop.run` going. */
@@ -77,12 +71,14 @@ export class LoopCore {
   /** Events taken. */
   taken = 0;
 
-  constructor(options: LoopCoreOptions) {
-    this.#options = options;
-    this.#kernel = options.kernel;
-    this.clock = options.clock ?? systemClock;
+  constructor(settings: LoopSettings) {
+    const { backend = "auto", maxEvents = MAX_EVENTS } = settings;
+    this.#backend = backend;
+    this.#maxEvents = maxEvents;
+    this.#kernel = settings.kernel;
+    this.clock = settings.clock ?? systemClock;
     this.timeouts = new TimeoutManager(this.clock);
-    this.calls = new LoopCalls(options.onError);
+    this.calls = new LoopCalls(settings.onError);
   }
 
   /** Counts a registration; see `Registration`. */
@@ -104,7 +100,7 @@ export class LoopCore {
   #openKernel(): Kernel {
     const libc = openLibc();
     const own = libc.platform.os === "linux" ? "epoll" : "kqueue";
-    const { backend } = this.#options;
+    const backend = this.#backend;
     if (backend !== "auto" && backend !== own) {
       throw new ReactorUnavailableError(
         "platform",
@@ -121,7 +117,7 @@ export class LoopCore {
 
   #openPoller(): Poller {
     if (this.#isClosed) throw new ClosedError("Cannot wait: the event loop is closed");
-    const poller = this.kernel.createPoller(this.#options.maxEvents);
+    const poller = this.kernel.createPoller(this.#maxEvents);
     openLoops.add(this);
     return poller;
   }
@@ -133,7 +129,7 @@ export class LoopCore {
 
   /** Which kernel interface this is, or would be. */
   get backend(): "epoll" | "kqueue" | "none" {
-    const { backend } = this.#options;
+    const backend = this.#backend;
     if (backend !== "auto") return backend;
     const os = this.#kernel?.platform.os ?? hostPlatform().os;
     return os === "linux" ? "epoll" : os === "darwin" || os === "freebsd" ? "kqueue" : "none";
@@ -144,8 +140,18 @@ export class LoopCore {
     return this.#poller;
   }
 
+  /** True when nothing outside can make a descriptor ready. */
+  get isSimulated(): boolean {
+    return this.#kernel?.isSimulated === true;
+  }
+
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** Throws `ClosedError` when it is closed. */
+  mustBeOpen(action: string): void {
+    if (this.#isClosed) throw new ClosedError(`Cannot ${action}: the loop is closed`);
   }
 
   /** True when something in the kernel can end a wait. */
@@ -301,13 +307,17 @@ export class LoopCore {
     this.calls.clear();
     for (const closer of [...this.closers]) closer();
     openLoops.delete(this);
+    this.prepollers.takeAll();
+    this.wakeHooks.takeAll();
     this.timeouts.clear();
     this.sources.forgetAll(new ClosedError("Cannot wait: the event loop was closed"));
     const poller = this.#poller;
     this.#poller = undefined;
     if (poller !== undefined) {
-      if (this.#isWaitedFor) poller.wake();
-      else poller.close();
+      if (this.#isWaitedFor) {
+        this.closed = new Promise((resolve) => this.#onClosed = resolve);
+        poller.wake();
+      } else poller.close();
     }
     this.calls.release();
   }

@@ -7,9 +7,14 @@
  * @module
  */
 
-import { forceExit, type Signal } from "./host_signals.ts";
+import { checkTimeout, typeOf } from "../runtime/clock.ts";
+import { Hooks } from "./hooks.ts";
+import { checkSignals, forceExit, type Signal } from "./host_signals.ts";
+import { callOutside } from "./loop_calls.ts";
 import type { LoopCore } from "./loop_core.ts";
+import { checkOptions } from "./loop_settings.ts";
 import { ReactorParker } from "./reactor_parker.ts";
+import type { Registration } from "./registration.ts";
 import { SignalState } from "./signal_state.ts";
 
 /** How long the loop goes on before the host gets a turn, in ms. */
@@ -26,16 +31,24 @@ export interface LoopRunOptions {
   readonly signals?: readonly Signal[];
 }
 
-/** Drives one loop. */
+/** Drives one loop, and knows what is to be called when that is over. */
 export class LoopRun {
   readonly #core: LoopCore;
-  readonly #parker: ReactorParker;
+  readonly #hasWork: () => boolean;
+  readonly #stopHooks = new Hooks();
+  #parker: ReactorParker | undefined;
   #isRunning = false;
   #isStopped = false;
+  /** The runtime that drives the loop instead. */
+  owner: string | undefined;
 
-  constructor(core: LoopCore) {
+  /** `hasWork` tells whether the loop has something to go on for. */
+  constructor(core: LoopCore, hasWork: () => boolean) {
     this.#core = core;
-    this.#parker = new ReactorParker(core);
+    this.#hasWork = hasWork;
+    core.closers.add(() => {
+      if (!this.#isRunning) this.stop();
+    });
   }
 
   /** True from the beginning of `run` to its end. */
@@ -43,66 +56,96 @@ export class LoopRun {
     return this.#isRunning;
   }
 
-  /** Drives the loop while `hasWork`, at most for `runFor` ms; `onEnd` is called before it is over. */
-  async run(
-    runFor: number,
-    signals: readonly Signal[],
-    hasWork: () => boolean,
-    onEnd: () => void,
-  ): Promise<void> {
+  /** See `EventLoop.run`. */
+  async run(options: LoopRunOptions): Promise<void> {
+    const action = "run EventLoop";
+    checkOptions(options, action);
+    const { runFor, signals = [] } = options;
+    const limitMs = checkTimeout(runFor, action, "runFor");
+    if (!Array.isArray(signals)) {
+      throw new TypeError(`Cannot ${action}: signals is ${typeOf(signals)} (must be an array)`);
+    }
+    const names = checkSignals(signals, action);
+    if (this.owner !== undefined) {
+      throw new TypeError(`Cannot ${action}: runtime ${this.owner} drives it (use its run())`);
+    }
+    if (this.#isRunning) throw new TypeError(`Cannot ${action}: it is running (await that)`);
     const core = this.#core;
+    core.mustBeOpen(action);
     this.#isRunning = true;
     this.#isStopped = false;
+    const parker = this.#parker ??= new ReactorParker(core);
     let listening: SignalState | undefined;
+    let limit: Registration | undefined;
+    let errors: unknown[] = [];
     try {
-      listening = signals.length === 0 ? undefined : this.#listen(signals);
-      const limit = runFor === Infinity
-        ? undefined
-        : core.timeouts.schedule(runFor, () => this.stop());
-      core.onIdle = () => this.#parker.unpark();
-      try {
-        await this.#drive(hasWork);
-      } finally {
-        core.onIdle = undefined;
-        limit?.cancel();
-        this.#parker.rest();
-        onEnd();
-      }
+      if (names.length > 0) listening = this.#listen(names);
+      if (limitMs < Infinity) limit = core.timeouts.schedule(limitMs, () => this.stop());
+      core.onIdle = () => parker.unpark();
+      await this.#drive(parker);
     } finally {
+      core.onIdle = undefined;
+      limit?.cancel();
+      parker.rest();
+      errors = this.#callStopHooks();
       listening?.close();
       this.#isRunning = false;
     }
+    if (core.isClosed) await core.closed;
+    if (errors.length > 0) throw stopError(errors);
   }
 
-  /** Ends `run` after what the loop does now. */
+  /** See `EventLoop.stop`. */
   stop(): void {
-    this.#isStopped = true;
-    this.#parker.unpark();
+    if (this.#isRunning) {
+      this.#isStopped = true;
+      this.#parker!.unpark();
+    } else {
+      for (const error of this.#callStopHooks()) this.#core.calls.report(error, "onStop");
+    }
+  }
+
+  /** See `EventLoop.onStop`. */
+  onStop(fn: () => void): Registration {
+    return this.#stopHooks.add(fn);
   }
 
   /** Closes the loop. */
   close(): void {
-    this.#parker.close();
+    if (this.#core.isClosed) return;
+    if (this.#parker === undefined) return this.#core.close();
+    void this.#parker.close();
     this.#parker.unpark();
   }
 
-  #listen(signals: readonly Signal[]): SignalState {
-    const state = new SignalState(signals, (name) => {
+  /** Calls them, last to first, all of them; answers what they threw. */
+  #callStopHooks(): unknown[] {
+    const errors: unknown[] = [];
+    for (const hook of this.#stopHooks.takeAll().reverse()) {
+      try {
+        callOutside(hook);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    return errors;
+  }
+
+  #listen(names: readonly Signal[]): SignalState {
+    const came = new Set<Signal>();
+    return new SignalState(names, (name) => {
       if (came.has(name)) forceExit(name);
       came.add(name);
       this.stop();
     }, { forceAfter: Infinity });
-    const came = new Set<Signal>();
-    return state;
   }
 
-  async #drive(hasWork: () => boolean): Promise<void> {
+  async #drive(parker: ReactorParker): Promise<void> {
     const core = this.#core;
-    const parker = this.#parker;
     let untilMs = performance.now() + SLICE_MS;
     for (;;) {
       const took = parker.poll();
-      if (this.#isStopped || core.isClosed || !hasWork()) return;
+      if (this.#isStopped || core.isClosed || !this.#hasWork()) return;
       if (performance.now() >= untilMs) {
         await parker.park(0);
         untilMs = performance.now() + SLICE_MS;
@@ -112,4 +155,13 @@ export class LoopRun {
       else await parker.park(Infinity);
     }
   }
+}
+
+function stopError(errors: unknown[]): AggregateError {
+  return new AggregateError(
+    errors,
+    `Cannot stop EventLoop cleanly: ${errors.length} onStop callback${
+      errors.length === 1 ? "" : "s"
+    } threw`,
+  );
 }

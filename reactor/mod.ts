@@ -29,7 +29,6 @@ export {
   EventLoop,
   type EventLoopOptions,
   type FdHandlerCallback,
-  type LoopEvent,
 } from "./event_loop.ts";
 export {
   close,
@@ -49,6 +48,7 @@ export { libcPaths } from "./libc.ts";
 export type { OnLoopError } from "./loop_calls.ts";
 export { LoopExplanation, type SourceExplanation } from "./loop_explanation.ts";
 export type { LoopRunOptions } from "./loop_run.ts";
+export type { LoopSettings } from "./loop_settings.ts";
 export { OwnedFd } from "./owned_fd.ts";
 export type { Os, Platform } from "./platform.ts";
 export { FAILED, HANGUP, type Poller, READABLE, URGENT, WAKER_TOKEN, WRITABLE } from "./poller.ts";
@@ -77,6 +77,7 @@ export { type LoopCommand, SelfPipe } from "./self_pipe.ts";
 export { type SignalOptions, SignalState } from "./signal_state.ts";
 export { SignalStream } from "./signal_stream.ts";
 export { TimeoutManager } from "./timeout_manager.ts";
+export type { LoopEvent } from "./vais_form.ts";
 export { bindUdp, type Datagram, DatagramSocket, type UdpOptions } from "./udp.ts";
 export {
   FileWatcher,

@@ -77,7 +77,8 @@ export class ReactorRuntime extends Runtime {
     }
     const loop = new EventLoop(options);
     const core = loopCoreOf(loop);
-    super({ name: "reactor", ...options, parker: new ReactorParker(core) });
+    const parker = options.kernel?.makeParker?.(() => core.poll() > 0) ?? new ReactorParker(core);
+    super({ name: "reactor", ...options, parker });
     claimLoop(loop, this.name);
     this.#loop = loop;
     this.#reactor = { loop: core, host: coreOf(this, "create ReactorRuntime") };

@@ -30,11 +30,11 @@ export interface SignalOptions {
  * import { assertEquals } from "@std/assert";
  * import { SignalState } from "@vais/runtime/reactor";
  *
- * const came = Promise.withResolvers<void>();
- * using state = new SignalState(["SIGWINCH", "SIGUSR2"], () => came.resolve());
+ * let wakes = 0;
+ * using state = new SignalState(["SIGWINCH", "SIGUSR2"], () => wakes++);
  * assertEquals(state.mask, ["SIGWINCH", "SIGUSR2"]);
  * Deno.kill(Deno.pid, "SIGWINCH");
- * await came.promise;
+ * while (wakes === 0) await new Promise((resolve) => setTimeout(resolve, 1));
  * assertEquals(state.pendingSignals, ["SIGWINCH"]);
  * assertEquals(state.take(), "SIGWINCH");
  * assertEquals(state.take(), undefined);

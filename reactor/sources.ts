@@ -86,7 +86,7 @@ export class Sources {
   /** Called when there is a change to flush, or a first wait; set while the loop is parked. */
   onChange: (() => void) | undefined;
   /** Called for each event; set while somebody lists them. */
-  onEvent: ((fd: number, ready: number) => void) | undefined;
+  onEvent: ((source: Source, ready: number) => void) | undefined;
 
   /** True when the kernel must be told something. */
   get hasChanges(): boolean {
@@ -240,7 +240,7 @@ export class Sources {
       }
       taken++;
       const ready = poller.readyAt(i);
-      this.onEvent?.(fd, ready);
+      this.onEvent?.(source, ready);
       this.#ready(source, ready);
     }
     return taken;

@@ -289,7 +289,7 @@ export class Core implements Host, Opener<Owner>, Driven {
     while (!task.isFinished) {
       const waitMs = this.turn(Infinity);
       if (task.isFinished) break;
-      if (this.#driver.pollOutside() || waitMs === 0) continue;
+      if (this.#driver.pollOutside() || waitMs === 0 || !this.queue.isEmpty) continue;
       if (waitMs === Infinity && !this.#driver.canWait) {
         const error = this.#driver.deadlockError(
           this.waits[WAKE_OUTSIDE]! + this.waits[WAKE_MAYBE]! === 0

@@ -165,7 +165,10 @@ export class Driver {
         if (looksOutside && (++turns & OUTSIDE_TURNS_MASK) === 0) this.#parker.poll!();
         continue;
       }
-      if (looksOutside && this.#parker.poll!() && !queue.isEmpty) continue;
+      if (looksOutside) {
+        this.#parker.poll!();
+        if (!queue.isEmpty) continue; // also when it was a callback of the parker's that woke
+      }
       if (this.#driven.taskCount === 0) this.#settleRuns();
       if (this.#holds === 0) break;
       if (this.#isDeadlocked()) {

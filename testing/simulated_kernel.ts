@@ -66,6 +66,8 @@ export class SimulatedKernel implements Kernel {
   readonly platform: Platform = platformOf("linux", "x86_64")!;
   /** Who makes the calls. */
   readonly via = "simulation";
+  /** Nothing outside makes its descriptors ready. */
+  readonly isSimulated = true;
   readonly #files: (SimulatedFile | undefined)[] = [];
   readonly #listeners = new Map<string, StreamSocket>();
   readonly #pipeBytes: number;

@@ -8,7 +8,9 @@ import { checkInteger, typeOf, VirtualClock } from "../runtime/clock.ts";
 import { type Host, WAKE_OUTSIDE } from "../runtime/host.ts";
 import { HostParker, type Parker } from "../runtime/parker.ts";
 import type { RuntimeOptions } from "../runtime/core.ts";
-import { coreOf, Runtime } from "../runtime/runtime.ts";
+import { coreOf } from "../runtime/runtime.ts";
+import { ReactorRuntime } from "../reactor/reactor_runtime.ts";
+import { SimulatedKernel } from "./simulated_kernel.ts";
 
 /** How to make a simulated runtime. */
 export interface SimulatedOptions extends Omit<RuntimeOptions, "clock" | "parker"> {
@@ -31,9 +33,12 @@ class VirtualParker implements Parker {
   readonly #host = new HostParker();
   /** Set once the runtime exists. */
   core: Host | undefined;
+  /** Takes what is ready in the simulated kernel. */
+  readonly poll: () => boolean;
 
-  constructor(clock: VirtualClock) {
+  constructor(clock: VirtualClock, poll: () => boolean) {
     this.#clock = clock;
+    this.poll = poll;
   }
 
   async park(ms: number): Promise<void> {
@@ -59,11 +64,29 @@ class VirtualParker implements Parker {
   }
 }
 
+/** A kernel in memory whose runtime waits in virtual time. */
+class KernelInVirtualTime extends SimulatedKernel {
+  readonly #clock: VirtualClock;
+  parker: VirtualParker | undefined;
+
+  constructor(clock: VirtualClock) {
+    super({ clock });
+    this.#clock = clock;
+  }
+
+  makeParker(poll: () => boolean): Parker {
+    return this.parker = new VirtualParker(this.#clock, poll);
+  }
+}
+
 /**
- * A `Runtime` whose time is virtual and whose order is chosen by a seed.
+ * A `ReactorRuntime` whose time is virtual and whose order is chosen by a seed.
  *
  * When every task is parked, the clock jumps to the next deadline; 24 hours of sleeps take
  * milliseconds. With a `seed`, ready tasks are shuffled in each batch, the same for the same seed.
+ *
+ * Its tasks have descriptors of a `SimulatedKernel`: pipes, counters and stream sockets in memory. As
+ * nothing outside can make those ready, a read that nobody will ever write is a `DeadlockError`.
  *
  * @example
  * ```ts
@@ -79,9 +102,11 @@ class VirtualParker implements Parker {
  * assertEquals(runtime.clock.now(), 86_400_000);
  * ```
  */
-export class SimulatedRuntime extends Runtime {
+export class SimulatedRuntime extends ReactorRuntime {
   /** The virtual clock; it may also be advanced by hand. */
   readonly clock: VirtualClock;
+  /** The descriptors of its tasks. */
+  readonly kernel: SimulatedKernel;
   /** The seed of the schedule, when there is one. */
   readonly seed: number | undefined;
 
@@ -89,11 +114,12 @@ export class SimulatedRuntime extends Runtime {
   constructor(options: SimulatedOptions = {}) {
     mustBeObject(options, "create SimulatedRuntime");
     const clock = new VirtualClock(options.startMs ?? 0);
-    const parker = new VirtualParker(clock);
-    super({ name: "simulated runtime", ...options, clock, parker });
+    const kernel = new KernelInVirtualTime(clock);
+    super({ name: "simulated runtime", ...options, clock, kernel });
     this.clock = clock;
+    this.kernel = kernel;
     this.seed = options.seed;
-    parker.core = coreOf(this, "simulate");
+    kernel.parker!.core = coreOf(this, "simulate");
   }
 }
 

@@ -227,3 +227,45 @@ await peerTest("http: wrk, 16 requests at a time in each connection", ["wrk"], a
     });
   });
 });
+
+await peerTest(
+  "http: clients that go away amid an answer disturb nobody",
+  ["curl"],
+  async ({ curl }) => {
+    await withFolder(async (folder) => {
+      await Deno.writeFile(`${folder}/big`, noise(8 << 20));
+      await withServer("http_hello", [`--file=${folder}/big`], async ({ url }) => {
+        await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+          await using client = new Process(curl, ["-sS", "--limit-rate", "1M", `${url}/file`]);
+          await client.printed(/./s);
+          await client.stop(i % 2 === 0 ? "SIGKILL" : "SIGTERM");
+        }));
+        assertEquals((await run(curl, ["-sS", `${url}/`])).out, "Hello from the reactor\n");
+      });
+    });
+  },
+);
+
+await peerTest(
+  "http: 500 clients of a server with 200 descriptors",
+  ["curl", "wrk"],
+  async ({ curl, wrk }) => {
+    await withServer("http_hello", [], async ({ url }) => {
+      const { out } = await run(wrk, ["-t1", "-c500", "-d1s", `${url}/`]);
+      assert(Number(/^ *(\d+) requests in/m.exec(out)?.[1]) > 1_000 && !/Non-2xx/.test(out), out);
+      assertEquals((await run(curl, ["-sS", `${url}/`])).out, "Hello from the reactor\n");
+    }, 200);
+  },
+);
+
+await peerTest("http: SIGTERM ends it under load", ["wrk"], async ({ wrk }) => {
+  await using server = start("examples", "http_hello");
+  const [, address] = await server.printed(/^listening on (\S+)$/m);
+  await using load = new Process(wrk, ["-t1", "-c50", "-d2s", `http://${address}/`]);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const begin = performance.now();
+  const { code, err } = await server.stop();
+  assertEquals([code, err], [143, ""]);
+  assert(performance.now() - begin < 4_000, "as long as its grace");
+  await load.stop("SIGKILL");
+});

@@ -53,6 +53,10 @@ const [name = "", ...args] = process.argv.slice(2);
 const scenario = SCENARIOS[name];
 if (scenario === undefined) throw new RangeError(`No scenario ${name}`);
 const runtime = getReactor();
+// Deno opens two sockets for signals: at the first listener, else half a second after its start.
+const listener = () => {};
+process.on("SIGHUP", listener);
+process.off("SIGHUP", listener);
 const pause = () => new Promise((resolve) => setTimeout(resolve, 20));
 
 await runtime.spawn(() => scenario(...args));

@@ -163,19 +163,25 @@ export class Process implements AsyncDisposable {
   }
 }
 
-/** Starts a program of ours: `folder` is below the root. */
-export function start(folder: string, name: string, args: readonly string[] = []): Process {
-  if (node !== undefined) return new Process("node", [`${node}/${name}.mjs`, ...args]);
-  const file = `${ROOT}${folder}/${name}.ts`;
-  return new Process(Deno.execPath(), [
-    "run",
-    "-A",
-    "--no-check",
-    "--config",
-    `${ROOT}deno.json`,
-    file,
-    ...args,
-  ]);
+/**
+ * Starts a program of ours: `folder` is below the root.
+ *
+ * @param mostDescriptors It may have no more of them at once
+ */
+export function start(
+  folder: string,
+  name: string,
+  args: readonly string[] = [],
+  mostDescriptors?: number,
+): Process {
+  const command = node !== undefined
+    ? ["node", `${node}/${name}.mjs`]
+    : [Deno.execPath(), "run", "-A", "--no-check", "--config", `${ROOT}deno.json`];
+  if (node === undefined) command.push(`${ROOT}${folder}/${name}.ts`);
+  if (mostDescriptors !== undefined) {
+    command.unshift("sh", "-c", `ulimit -n ${mostDescriptors}; exec "$@"`, "sh");
+  }
+  return new Process(command[0]!, [...command.slice(1), ...args]);
 }
 
 /** A server of ours under test. */
@@ -194,8 +200,9 @@ export async function withServer(
   name: string,
   args: readonly string[],
   use: (server: Server) => Promise<void>,
+  mostDescriptors?: number,
 ): Promise<void> {
-  await using process = start("examples", name, args);
+  await using process = start("examples", name, args, mostDescriptors);
   const [, hostname, port] = await process.printed(/^listening on ([\d.]+):(\d+)$/m);
   // One connection first: what the host opens for good at that time is no leak.
   (await Deno.connect({ hostname: hostname!, port: Number(port) })).close();
