@@ -36,8 +36,13 @@ const TYPES: Record<string, string> = { i: "int", u: "uint", l: "int64_t", b: "v
 export function loadKoffi(): Koffi {
   const { process } = globalThis as { process?: HostModule };
   const module = process?.getBuiltinModule?.("node:module");
+  if (module === undefined) {
+    throw new ReactorUnavailableError(
+      "koffi",
+      "this Node cannot load koffi from a module (Node 20.16 or later can)",
+    );
+  }
   try {
-    if (module === undefined) throw new Error("no node:module here");
     const require = module.createRequire(import.meta.url);
     const name = "koffi";
     return require(name) as Koffi;

@@ -39,7 +39,6 @@ const NOTE_TRIGGER = 0x1000000;
 const IDENT = 0;
 const FILTER = 2;
 const FFLAGS = 3;
-const DATA = 4;
 const UDATA = 6;
 
 /** Identity of the event that wakes; told apart from descriptor 0 by its filter. */
@@ -269,10 +268,7 @@ export class Kqueue implements Poller {
   }
 
   #changeOne(ident: number, filter: number, flags: number, fflags: number, udata: number): number {
-    const single = this.#single;
-    packKevent(single, 0, ident, filter, flags, fflags, udata);
-    // What a change of a refused batch may have left.
-    single[DATA] = single[DATA + 1] = 0;
+    packKevent(this.#single, 0, ident, filter, flags, fflags, udata);
     return this.#submit(this.#singleBytes, 1);
   }
 

@@ -25,10 +25,11 @@ import { OwnedFd, OwnedOp, untilClosed } from "./owned_fd.ts";
 import { READABLE, WRITABLE } from "./poller.ts";
 import { checkFd, currentReactor, type FdLike } from "./reactor_runtime.ts";
 import { resolveName } from "./resolve.ts";
-import { FdStream, nameOf } from "./stream.ts";
+import { FdStream, IPPROTO_TCP, nameOf, TCP_NODELAY } from "./stream.ts";
 
 const SOCK_STREAM = 1;
 const IPPROTO_IPV6 = 41;
+const ON = new Int32Array([1]);
 const BACKLOG = 1_024;
 const ECONNABORTED = { linux: 103, darwin: 53, freebsd: 53 };
 
@@ -38,6 +39,8 @@ export interface ListenOptions {
   readonly backlog?: number;
   /** Several processes or threads may listen at the same port, and share its connections. */
   readonly reusePort?: boolean;
+  /** TCP: let small writes of its connections wait for more (Nagle). Default false. */
+  readonly delay?: boolean;
   /** IPv6: refuse IPv4 connections. Default false. */
   readonly ipv6Only?: boolean;
 }
@@ -89,7 +92,8 @@ export function textOf(address: SocketAddress): string {
 /**
  * Connects to a TCP or Unix socket.
  *
- * A host name is resolved by the host; its addresses are tried in order. Cancelled, the attempt is
+ * A host name is resolved by the host; its addresses are tried in order. Small writes are sent at
+ * once (no Nagle); `setNoDelay(false)` changes that. Cancelled, the attempt is
  * given up and its descriptor closed.
  *
  * @returns The connection; close it
@@ -146,6 +150,7 @@ class Connect extends FdOp<FdStream> {
       if (fd < 0) throw new IoError("socket", -fd);
       this.fd = fd;
       sources.own(fd);
+      if (!isUnix(this.#address)) kernel.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON);
       answer = kernel.connect(fd, bytes);
       if (answer === -EINPROGRESS || answer === -EINTR) return PENDING;
     } else {
@@ -213,7 +218,7 @@ export function listen(address: SocketAddress, options: ListenOptions = {}): Lis
   const at: SocketAddress = isUnix(checked)
     ? checked
     : { ...checked, hostname: checked.hostname || "0.0.0.0" };
-  const { backlog = BACKLOG, reusePort = false, ipv6Only = false } = options;
+  const { backlog = BACKLOG, reusePort = false, ipv6Only = false, delay = false } = options;
   checkInteger(backlog, 0, "listen", "backlog");
   const reactor = currentReactor();
   const { kernel } = reactor.loop;
@@ -226,7 +231,11 @@ export function listen(address: SocketAddress, options: ListenOptions = {}): Lis
         "setsockopt",
         fd,
       );
-    if (!isUnix(at)) set(SOL_SOCKET, SO_REUSEADDR, true);
+    if (!isUnix(at)) {
+      set(SOL_SOCKET, SO_REUSEADDR, true);
+      // Its connections inherit this: nothing to be done for each.
+      set(IPPROTO_TCP, TCP_NODELAY, !delay);
+    }
     if (reusePort) set(SOL_SOCKET, SO_REUSEPORT, true);
     if (family === AF_INET6) set(IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only);
     mustSucceed(kernel.bind(fd, bytes), "bind", fd, `to ${textOf(at)}`);

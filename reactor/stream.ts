@@ -21,8 +21,10 @@ import { checkFd, currentReactor, type FdLike } from "./reactor_runtime.ts";
 const SHUT_RD = 0;
 const SHUT_WR = 1;
 const SHUT_RDWR = 2;
-const IPPROTO_TCP = 6;
-const TCP_NODELAY = 1;
+/** Level of TCP's options. */
+export const IPPROTO_TCP = 6;
+/** Option: no Nagle. */
+export const TCP_NODELAY = 1;
 const CHUNK_BYTES = 65_536;
 
 /** What a stream is of. */
@@ -119,7 +121,7 @@ export class FdStream extends OwnedFd implements AsyncIterable<Uint8Array> {
     if (answer < 0) throw new IoError("shutdown", -answer, this.fd);
   }
 
-  /** Sends small writes at once (TCP): no Nagle. */
+  /** Sends small writes at once (TCP), which is the default, or lets them wait for more (Nagle). */
   setNoDelay(on = true): void {
     this.mustBeOpen("set no delay");
     const { kernel } = this.reactor.loop;

@@ -165,7 +165,10 @@ async function writeManifest(
     type: "module",
     // Sets the default runtime; everything else may be dropped when it is not used.
     sideEffects: ["./runtime/globals.js"],
-    engines: { node: `>=${NODE}` },
+    // From 20.16 on process.getBuiltinModule() is there.
+    engines: { node: `>=${NODE}.16` },
+    peerDependencies: { koffi: "^3.0.0" },
+    peerDependenciesMeta: { koffi: { optional: true } },
     exports: {
       ...Object.fromEntries(entries),
       "./package.json": "./package.json",

@@ -165,7 +165,9 @@ async function download(name: string, folder: string): Promise<Ran> {
   await Deno.mkdir(`${folder}/state/lists/partial`, { recursive: true });
   options.push(`Dir::State=${folder}/state`, "Dir::State::status=/var/lib/dpkg/status");
   const updated = await apt("update");
-  return updated.ok ? await install() : updated;
+  // One source of several may have failed, and not be needed.
+  const second = await install();
+  return second.ok || updated.ok ? second : updated;
 }
 
 /** Writes scripts `run/NAME` that let the unpacked programs find the unpacked libraries. */

@@ -164,6 +164,17 @@ export function nodeCounts(output: string): Counts | undefined {
   };
 }
 
+/** The closing lines of `bun test`, e.g. ` 3 pass`. */
+export function bunCounts(output: string): Counts | undefined {
+  const last = (word: string): number | undefined => {
+    const match = [...output.matchAll(new RegExp(`^ *(\\d+) ${word}$`, "gm"))].at(-1);
+    return match && Number(match[1]);
+  };
+  const [passed, failed] = [last("pass"), last("fail")];
+  if (passed === undefined || failed === undefined) return undefined;
+  return { passed, failed, skipped: (last("skip") ?? 0) + (last("todo") ?? 0) };
+}
+
 /** A TAP report without the tests that passed. */
 export function nodeFailures(log: string): string {
   return log

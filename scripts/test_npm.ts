@@ -24,6 +24,7 @@ import { cp } from "node:fs/promises";
 import * as esbuild from "esbuild";
 import { buildNpm } from "./build_npm.ts";
 import {
+  bunCounts,
   capture,
   denoCounts,
   denoFailures,
@@ -51,6 +52,12 @@ const DEPENDENCIES = {
   "publint": "0.3.25",
   "typescript": "5.9.3",
 };
+
+/** Bun's own package for this machine; installed for its step only. */
+const BUN = { name: `@oven/bun-${Deno.build.os}-${bunArch()}`, version: "1.4.5" };
+
+/** What Bun must pass; the others start programs the way Node does. */
+const BUN_TESTS = ["event_loop", "faults", "handlers", "poller_conformance", "sockets", "watch"];
 
 /** Folders of `tests/` that are not for Node. */
 const NOT_SHARED = ["deno", "npm", "scripts", "support"];
@@ -128,6 +135,7 @@ export function npmSteps(): Step[] {
       },
     },
     withProject("node", runTestsOnNode),
+    withProject("bun", runTestsOnBun),
     withProject("types-node16", (at) => compile(at, NODE16)),
     withProject("types-bundler", (at) => compile(at, BUNDLER)),
     withProject("publint", (at) => runBin(at, "publint", "run", "--strict")),
@@ -215,6 +223,34 @@ async function runTestsOnNode(project: Project): Promise<Outcome> {
     ),
     note: `Node ${version.stdout.trim()}, ${files.length} files`,
   };
+}
+
+/** Runs the reactor's tests on Bun, where its package for this machine can be had. */
+async function runTestsOnBun({ folder }: Project): Promise<Outcome> {
+  const into = `${folder}/bun`;
+  await Deno.mkdir(into);
+  await writeJson(`${into}/package.json`, { private: true });
+  const install = await capture("npm", [
+    "install",
+    "--no-audit",
+    "--no-fund",
+    "--no-package-lock",
+    "--ignore-scripts",
+    "--loglevel=error",
+    `${BUN.name}@${BUN.version}`,
+  ], { cwd: into });
+  if (!install.ok) return skipped(`${BUN.name}@${BUN.version} cannot be installed`);
+  const bun = `${into}/node_modules/${BUN.name}/bin/bun`;
+  const files = BUN_TESTS.map((name) => `./tests/reactor/${name}_test.mjs`);
+  const ran = await capture(bun, ["test", "--timeout=60000", ...files], { cwd: folder });
+  return {
+    ...suite({ ok: ran.ok, log: ran.log }, bunCounts(ran.log), []),
+    note: `Bun ${BUN.version}, ${files.length} files`,
+  };
+}
+
+function bunArch(): string {
+  return Deno.build.arch === "x86_64" ? "x64" : Deno.build.arch;
 }
 
 async function sharedTests(): Promise<string[]> {

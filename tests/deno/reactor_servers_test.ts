@@ -206,7 +206,7 @@ await peerTest("http: wrk, 32 connections, without a single error", ["wrk"], asy
   await withServer("http_hello", [], async ({ url }) => {
     const { out } = await run(wrk, ["-t1", "-c32", "-d1s", `${url}/`]);
     const requests = Number(/^ *(\d+) requests in/m.exec(out)?.[1]);
-    assert(requests > 1_000 && !/Socket errors|Non-2xx/.test(out), out);
+    assert(requests > 100 && !/Socket errors|Non-2xx/.test(out), out);
   });
 });
 
@@ -223,7 +223,7 @@ await peerTest("http: wrk, 16 requests at a time in each connection", ["wrk"], a
     await withServer("http_hello", [], async ({ url }) => {
       const { out } = await run(wrk, ["-t1", "-c8", "-d1s", "-s", `${folder}/pipeline.lua`, url]);
       const requests = Number(/^ *(\d+) requests in/m.exec(out)?.[1]);
-      assert(requests > 1_000 && !/Socket errors|Non-2xx/.test(out), out);
+      assert(requests > 100 && !/Socket errors|Non-2xx/.test(out), out);
     });
   });
 });
@@ -252,7 +252,7 @@ await peerTest(
   async ({ curl, wrk }) => {
     await withServer("http_hello", [], async ({ url }) => {
       const { out } = await run(wrk, ["-t1", "-c500", "-d1s", `${url}/`]);
-      assert(Number(/^ *(\d+) requests in/m.exec(out)?.[1]) > 1_000 && !/Non-2xx/.test(out), out);
+      assert(Number(/^ *(\d+) requests in/m.exec(out)?.[1]) > 100 && !/Non-2xx/.test(out), out);
       assertEquals((await run(curl, ["-sS", `${url}/`])).out, "Hello from the reactor\n");
     }, 200);
   },

@@ -5,6 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import {
+  bunCounts,
   denoCounts,
   denoFailures,
   denoSkips,
@@ -35,6 +36,15 @@ Deno.test("nodeCounts adds cancelled to failed, and todo to skipped", () => {
     "# todo 2\n";
   assertEquals(nodeCounts(tap), { passed: 4, failed: 3, skipped: 3 });
   assertEquals(nodeCounts("# pass 4\n"), undefined);
+});
+
+Deno.test("bunCounts reads the closing lines", () => {
+  assertEquals(bunCounts("(pass) a\n\n 21 pass\n 2 skip\n 1 fail\nRan 24 tests\n"), {
+    passed: 21,
+    failed: 1,
+    skipped: 2,
+  });
+  assertEquals(bunCounts("error: no such file\n"), undefined);
 });
 
 Deno.test("skips are named, with the reason where the runner gives it", () => {
