@@ -32,8 +32,8 @@ export interface Kernel {
   createPoller(maxEvents: number): Poller;
   /** Bytes read into `buffer`. */
   read(fd: number, buffer: Bytes): number;
-  /** Bytes written of `buffer`. */
-  write(fd: number, buffer: Bytes): number;
+  /** Bytes written of the first `length` of `buffer`, default all. */
+  write(fd: number, buffer: Bytes, length?: number): number;
   /** Closes it. */
   close(fd: number): number;
   /** A duplicate, not inherited. */
@@ -59,7 +59,7 @@ export interface Kernel {
   /** Bytes received from the connected peer. */
   recv(fd: number, buffer: Bytes, flags: number): number;
   /** Bytes sent to the connected peer. */
-  send(fd: number, buffer: Bytes, flags: number): number;
+  send(fd: number, buffer: Bytes, flags: number, length?: number): number;
   /** Bytes of a datagram; its sender's address goes to `address`, its length to `length`. */
   recvfrom(fd: number, buffer: Bytes, flags: number, address: Bytes, length: Int32Array): number;
   /** Bytes of a datagram sent. */

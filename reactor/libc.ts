@@ -72,8 +72,8 @@ export class Libc implements Kernel {
     return n < 0 ? -this.#binding.errno() : n;
   }
 
-  write(fd: number, buffer: Bytes): number {
-    const n: number = this.#c.write!(fd, buffer, Math.min(buffer.byteLength, MOST_BYTES));
+  write(fd: number, buffer: Bytes, length: number = buffer.byteLength): number {
+    const n: number = this.#c.write!(fd, buffer, Math.min(length, MOST_BYTES));
     return n < 0 ? -this.#binding.errno() : n;
   }
 
@@ -82,8 +82,8 @@ export class Libc implements Kernel {
     return n < 0 ? -this.#binding.errno() : n;
   }
 
-  send(fd: number, buffer: Bytes, flags: number): number {
-    const n: number = this.#c.send!(fd, buffer, Math.min(buffer.byteLength, MOST_BYTES), flags);
+  send(fd: number, buffer: Bytes, flags: number, length: number = buffer.byteLength): number {
+    const n: number = this.#c.send!(fd, buffer, Math.min(length, MOST_BYTES), flags);
     return n < 0 ? -this.#binding.errno() : n;
   }
 

@@ -49,9 +49,9 @@ export interface Poller {
   readyAt(i: number): number;
   /** Ends the current, or else the next wait. */
   wake(): void;
-  /** What another thread needs to do the same: see `remote_waker.ts`. */
+  /** What another thread needs to do the same: see `remote_loop.ts`. */
   readonly wakeFd: number;
-  /** Readable when a process has ended, where the queue can tell (kqueue). */
+  /** Frees the queue; nothing may wait in it. */
   close(): void;
 }
 

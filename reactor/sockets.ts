@@ -201,7 +201,7 @@ class Connect extends FdOp<FdStream> {
  *     const connection = yield* listener.accept();
  *     const buffer = new Uint8Array(64);
  *     const n = yield* connection.read(buffer);
- *     yield* connection.writeAll(buffer.subarray(0, n)); // echo
+ *     yield* connection.writeAll(buffer, n); // echo
  *     connection.close();
  *   });
  *   const client = yield* connect(listener.addr);

@@ -13,7 +13,7 @@ import { ADDRESS_BYTES, decodeAddress, type SocketAddress } from "./address.ts";
 import { EINTR } from "./errno.ts";
 import { IoError } from "./errors.ts";
 import type { Reactor } from "./fd_op.ts";
-import { checkBuffer } from "./fd_ops.ts";
+import { checkBuffer, checkLength } from "./fd_ops.ts";
 import { OwnedFd, OwnedOp } from "./owned_fd.ts";
 import { READABLE, WRITABLE } from "./poller.ts";
 import { checkFd, currentReactor, type FdLike } from "./reactor_runtime.ts";
@@ -87,18 +87,21 @@ export class FdStream extends OwnedFd implements AsyncIterable<Uint8Array> {
   /**
    * Writes as much as is taken at once, at least a byte; waits while nothing is.
    *
+   * @param length How many of the buffer's first bytes; default all. Cheaper than a `subarray`.
    * @returns Bytes written
    * @throws {IoError} `EPIPE` or `ECONNRESET` when the other side is gone
    * @throws {BusyError} If somebody else waits to write it
    * @throws {ClosedError} If it is closed, also meanwhile
    */
-  write(buffer: Uint8Array): Future<number> {
-    return new StreamWrite(this, checkBuffer(buffer, "write"), this.#kind, false);
+  write(buffer: Uint8Array, length?: number): Future<number> {
+    const bytes = checkLength(checkBuffer(buffer, "write"), length, "write");
+    return new StreamWrite(this, buffer, bytes, this.#kind, false);
   }
 
-  /** Writes the whole buffer; answers its length. Cancelled, an unknown part of it was written. */
-  writeAll(buffer: Uint8Array): Future<number> {
-    return new StreamWrite(this, checkBuffer(buffer, "write"), this.#kind, true);
+  /** Writes all of it; answers how much that was. Cancelled, an unknown part of it was written. */
+  writeAll(buffer: Uint8Array, length?: number): Future<number> {
+    const bytes = checkLength(checkBuffer(buffer, "write"), length, "write");
+    return new StreamWrite(this, buffer, bytes, this.#kind, true);
   }
 
   /** Tells the other side that nothing more is written (sockets); it then reads to the end. */
@@ -242,13 +245,15 @@ class StreamRead extends OwnedOp<number> {
 /** One write to a stream. */
 class StreamWrite extends OwnedOp<number> {
   readonly #buffer: Uint8Array;
+  readonly #length: number;
   readonly #kind: StreamKind;
   readonly #all: boolean;
   #written = 0;
 
-  constructor(own: OwnedFd, buffer: Uint8Array, kind: StreamKind, all: boolean) {
+  constructor(own: OwnedFd, buffer: Uint8Array, length: number, kind: StreamKind, all: boolean) {
     super(own, WRITABLE);
     this.#buffer = buffer;
+    this.#length = length;
     this.#kind = kind;
     this.#all = all;
   }
@@ -257,14 +262,17 @@ class StreamWrite extends OwnedOp<number> {
     this.settle("write");
     const { kernel } = this.reactor.loop;
     for (;;) {
-      const buffer = this.#written === 0 ? this.#buffer : this.#buffer.subarray(this.#written);
-      if (this.#all && buffer.byteLength === 0) return this.#written;
+      const written = this.#written;
+      const left = this.#length - written;
+      if (this.#all && left === 0) return written;
+      // A view is dear (0.2 µs); most writes need none.
+      const buffer = written === 0 ? this.#buffer : this.#buffer.subarray(written);
       const n = this.#kind === "socket"
-        ? kernel.send(this.fd, buffer, kernel.platform.MSG_NOSIGNAL)
-        : kernel.write(this.fd, buffer);
+        ? kernel.send(this.fd, buffer, kernel.platform.MSG_NOSIGNAL, left)
+        : kernel.write(this.fd, buffer, left);
       if (n >= 0) {
-        this.#written += n;
-        if (!this.#all || this.#written === this.#buffer.byteLength) return this.#written;
+        this.#written = written + n;
+        if (!this.#all || n === left) return written + n;
       } else if (n === -kernel.platform.EAGAIN) return PENDING;
       else if (n !== -EINTR) throw new IoError("write", -n, this.fd);
     }

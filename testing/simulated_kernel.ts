@@ -102,8 +102,8 @@ export class SimulatedKernel implements Kernel {
   }
 
   /** See `Kernel`. */
-  write(fd: number, buffer: Bytes): number {
-    return this.#files[fd]?.write(buffer) ?? -ERRNO.EBADF;
+  write(fd: number, buffer: Bytes, length: number = buffer.byteLength): number {
+    return this.#files[fd]?.write(buffer.subarray(0, length)) ?? -ERRNO.EBADF;
   }
 
   /** See `Kernel`. */
@@ -217,9 +217,9 @@ export class SimulatedKernel implements Kernel {
   }
 
   /** See `Kernel`. */
-  send(fd: number, buffer: Bytes, _flags: number): number {
+  send(fd: number, buffer: Bytes, _flags: number, length: number = buffer.byteLength): number {
     const socket = this.#socketAt(fd);
-    return typeof socket === "number" ? socket : socket.write(buffer);
+    return typeof socket === "number" ? socket : socket.write(buffer.subarray(0, length));
   }
 
   /** See `Kernel`. */

@@ -19,6 +19,14 @@ export interface Backend {
 /** Events by descriptor: what was ready, of however many events. */
 export type Events = Map<number, { generation: number; ready: number }>;
 
+/** A test of one poller. `"again"`: a descriptor's number went to another thread, to other tests. */
+export type Case = (bench: Bench) => void | "again" | Promise<void>;
+
+/** What was ready of a descriptor: 0 when it had no event. */
+export function readyOf(events: Events, fd: number): number {
+  return events.get(fd)?.ready ?? 0;
+}
+
 /** Long enough for any event that must come. */
 const PATIENCE_MS = 2_000;
 
