@@ -35,6 +35,9 @@ export interface FdWaiter {
 /** Events that nobody waited for, in a row, before the kernel is told to be quiet. */
 const MOST_UNCLAIMED = 2;
 
+/** More than Linux gives a process by default (`fs.nr_open`). */
+const FAR_FD = 1 << 20;
+
 const HANGUPS = HANGUP | FAILED;
 
 /** One descriptor, from its first wait until it is closed. */
@@ -75,6 +78,8 @@ export class Source {
 /** All descriptors of one event loop. */
 export class Sources {
   readonly #byFd: (Source | undefined)[] = [];
+  /** Numbers no system gives out in order: the array stays dense. */
+  readonly #far = new Map<number, Source>();
   readonly #dirty: Source[] = [];
   #generation = 0;
   /** Waits going on. */
@@ -95,17 +100,17 @@ export class Sources {
 
   /** What is known of a descriptor. */
   get(fd: number): Source | undefined {
-    return this.#byFd[fd];
+    return fd < FAR_FD ? this.#byFd[fd] : this.#far.get(fd);
   }
 
   /** The descriptor's source, made when there is none. */
   of(fd: number): Source {
-    return this.#byFd[fd] ?? this.#make(fd, false);
+    return this.get(fd) ?? this.#make(fd, false);
   }
 
   /** A new source for a descriptor that was made just now and that we close. */
   own(fd: number): Source {
-    const old = this.#byFd[fd];
+    const old = this.get(fd);
     if (old !== undefined) {
       this.#drop(old, new IoError("wait for", 9, fd, "(closed elsewhere, its number used again)"));
     }
@@ -114,12 +119,27 @@ export class Sources {
 
   /** All sources with a waiter, in no order. */
   *waited(): Iterable<Source> {
-    for (const source of this.#byFd) if (source !== undefined && source.waited !== 0) yield source;
+    for (const source of [...this.#byFd, ...this.#far.values()]) {
+      if (source !== undefined && source.waited !== 0) yield source;
+    }
   }
 
   #make(fd: number, owned: boolean): Source {
     this.#generation = (this.#generation + 1) | 0;
-    return this.#byFd[fd] = new Source(fd, this.#generation, owned);
+    const source = new Source(fd, this.#generation, owned);
+    this.#put(fd, source);
+    return source;
+  }
+
+  #put(fd: number, source: Source | undefined): void {
+    if (fd >= FAR_FD) {
+      if (source === undefined) this.#far.delete(fd);
+      else this.#far.set(fd, source);
+      return;
+    }
+    const byFd = this.#byFd;
+    while (byFd.length < fd) byFd.push(undefined);
+    byFd[fd] = source;
   }
 
   /**
@@ -156,9 +176,9 @@ export class Sources {
 
   /** Ends every wait for the descriptor by `error`; call it before `close`. */
   forget(fd: number, error: Error, poller: Poller | undefined): void {
-    const source = this.#byFd[fd];
+    const source = this.get(fd);
     if (source === undefined) return;
-    this.#byFd[fd] = undefined;
+    this.#put(fd, undefined);
     // A duplicate of the descriptor would keep the registration alive.
     if (source.armed !== 0) poller?.change(fd, source.generation, 0, source.armed);
     this.#drop(source, error);
@@ -166,8 +186,9 @@ export class Sources {
 
   /** Ends every wait. */
   forgetAll(error: Error): void {
-    const sources = this.#byFd.filter((source) => source !== undefined);
+    const sources = [...this.#byFd, ...this.#far.values()].filter((one) => one !== undefined);
     this.#byFd.length = 0;
+    this.#far.clear();
     this.#dirty.length = 0;
     for (const source of sources) this.#drop(source, error);
   }
@@ -215,12 +236,12 @@ export class Sources {
   }
 
   #refuse(fd: number, errno: number): void {
-    const source = this.#byFd[fd];
+    const source = this.get(fd);
     if (source === undefined) return;
     source.armed = 0;
     // A regular file is always ready, says POSIX; epoll refuses it.
     if (errno === EPERM) return this.#ready(source, READABLE | WRITABLE);
-    this.#byFd[fd] = undefined;
+    this.#put(fd, undefined);
     this.#drop(source, new IoError("wait for", errno, fd));
   }
 
@@ -233,7 +254,7 @@ export class Sources {
         this.wakes++;
         continue;
       }
-      const source = this.#byFd[fd];
+      const source = this.get(fd);
       if (source === undefined || source.generation !== poller.generationAt(i)) {
         this.stale++;
         continue;

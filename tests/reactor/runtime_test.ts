@@ -109,7 +109,7 @@ test("timers are never early, with and without descriptors", async () => {
   const [a, b] = streamPair();
   const waiting = runtime.spawn(() => a.read(new Uint8Array(1)));
   const early: number[] = [];
-  await scope(function* (s) {
+  await scope((s) => {
     for (let ms = 0; ms < 40; ms++) {
       s.spawn(function* () {
         const start = performance.now();
@@ -248,7 +248,7 @@ test("the globals use the reactor of the thread", async () => {
 
 test("failures of tasks that wait for descriptors are told by run()", async () => {
   const runtime = new ReactorRuntime();
-  runtime.spawn(() => runtime.readable(9_876));
+  runtime.spawn(() => runtime.readable(2 ** 30));
   const error = await assertRejects(() => runtime.run());
   assertEquals(failuresOf(error).length, 1);
   await runtime.close();

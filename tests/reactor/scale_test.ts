@@ -10,7 +10,7 @@ import {
   close,
   connect,
   type FdStream,
-  IoError,
+  type IoError,
   listen,
   pipe,
   ReactorRuntime,
