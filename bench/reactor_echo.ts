@@ -13,8 +13,9 @@
 import { type Bench, type Cell, type Goal, type Row, size } from "./bench.ts";
 import { compiled, load, program, serve } from "./reactor/children.ts";
 
-const MS = { warm: size(300, 150), measure: size(800, 300) };
+const MS = { warm: size(300, 150), measure: size(600, 300) };
 const PAUSE_US = 2_000;
+const PACED_MS = { warm: 100, measure: 400 };
 
 function server(command: () => string[]): Cell {
   return async () => {
@@ -26,7 +27,7 @@ function server(command: () => string[]): Cell {
         figures[connections] = perRequest;
         figures[`${connections} cpu`] = cpu;
       }
-      figures.paced = (await load(server, 1, MS, PAUSE_US)).p50;
+      figures.paced = (await load(server, 1, PACED_MS, PAUSE_US)).p50;
       return figures;
     };
   };

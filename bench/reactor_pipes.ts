@@ -18,7 +18,7 @@ import { type Bench, type Cell, check, size, time } from "./bench.ts";
 import { compiled, figure } from "./reactor/children.ts";
 import { openCalls, pipe as rawPipe } from "./reactor/libc.ts";
 
-const TRIPS = size(40_000, 8_000);
+const TRIPS = size(20_000, 8_000);
 const HOST_TRIPS = size(8_000, 2_000);
 const REGISTERED = [10, 1_000, 10_000];
 
@@ -188,5 +188,5 @@ export const bench: Bench = {
       goal: { ratio: 1.3, of: "that with 10" },
     })),
   ],
-  repeat: { processes: 3 },
+  repeat: { roundsMs: 500 },
 };

@@ -145,6 +145,13 @@ export function encodeAddress(
 }
 
 function encodeUnix(platform: Platform, path: string): { family: number; bytes: Uint8Array } {
+  if (path[0] !== "\0" && path.includes("\0")) {
+    throw new TypeError(
+      `Cannot use Unix socket: path ${
+        JSON.stringify(path)
+      } has a NUL (only as its first character)`,
+    );
+  }
   const name = encoder.encode(path);
   const most = platform.sockaddrHasLength ? 103 : 107;
   if (name.byteLength > most) {
@@ -169,13 +176,18 @@ function startAddress(platform: Platform, family: number, length: number): Uint8
   return bytes;
 }
 
+/** The family of an address that the kernel wrote. */
+export function familyOf(platform: Platform, bytes: Uint8Array): number {
+  return platform.sockaddrHasLength ? bytes[1]! : bytes[0]! | bytes[1]! << 8;
+}
+
 /** What the kernel wrote as an address. */
 export function decodeAddress(
   platform: Platform,
   bytes: Uint8Array,
   length: number,
 ): SocketAddress {
-  const family = platform.sockaddrHasLength ? bytes[1]! : bytes[0]! | bytes[1]! << 8;
+  const family = familyOf(platform, bytes);
   const port = bytes[2]! << 8 | bytes[3]!;
   if (family === platform.AF_INET) return { hostname: bytes.subarray(4, 8).join("."), port };
   if (family === platform.AF_INET6) {

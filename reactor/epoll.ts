@@ -11,6 +11,7 @@ import { EEXIST, EINTR, ENOENT } from "./errno.ts";
 import { IoError } from "./errors.ts";
 import type { RawSymbols } from "./libc_symbols.ts";
 import { FAILED, HANGUP, type Poller, READABLE, URGENT, WAKER_TOKEN, WRITABLE } from "./poller.ts";
+import { type Flag, WaitBeside } from "./wait_beside.ts";
 
 const EPOLLIN = 0x1;
 const EPOLLPRI = 0x2;
@@ -42,18 +43,16 @@ export class Epoll implements Poller {
   readonly fd: number;
   readonly wakeFd: number;
   readonly maxEvents: number;
-  readonly waitAsync: ((timeoutMs: number) => Promise<number>) | undefined;
+  readonly whenReady: (() => Promise<number>) | undefined;
   readonly #calls: EpollCalls;
   readonly #stride: number;
   readonly #data: number;
   readonly #change: Int32Array;
   readonly #changeBytes: Uint8Array;
-  #events: Int32Array;
-  #bytes: Uint8Array;
-  /** What the wait beside the thread writes to. */
-  #asyncEvents: Int32Array;
-  #asyncBytes: Uint8Array;
+  readonly #events: Int32Array;
+  readonly #bytes: Uint8Array;
   #refused: number[] = [];
+  #beside: WaitBeside | undefined;
 
   constructor(calls: EpollCalls, arch: string, maxEvents: number) {
     this.#calls = calls;
@@ -65,8 +64,6 @@ export class Epoll implements Poller {
     this.#changeBytes = new Uint8Array(this.#change.buffer);
     this.#events = new Int32Array(stride * maxEvents);
     this.#bytes = new Uint8Array(this.#events.buffer);
-    this.#asyncEvents = new Int32Array(stride * maxEvents);
-    this.#asyncBytes = new Uint8Array(this.#asyncEvents.buffer);
     this.fd = calls.symbols.epoll_create1!(CLOEXEC);
     if (this.fd < 0) throw new IoError("epoll_create1", calls.errno());
     this.wakeFd = calls.symbols.eventfd!(0, EFD_NONBLOCK | CLOEXEC);
@@ -80,10 +77,15 @@ export class Epoll implements Poller {
       this.close();
       throw new IoError("epoll_ctl", errno, this.wakeFd);
     }
-    const { waitAsync } = calls;
-    if (waitAsync !== undefined) {
-      this.waitAsync = (timeoutMs) =>
-        waitAsync("epoll_wait", this.fd, this.#asyncBytes, maxEvents, wholeMs(timeoutMs));
+    // With the queue, so that to sleep takes no descriptor there may not be.
+    if (calls.waitAsync !== undefined) {
+      try {
+        const beside = this.#beside = new WaitBeside(calls.waitAsync, this.fd, openFlag(calls));
+        this.whenReady = () => beside.wait();
+      } catch (error) {
+        this.close();
+        throw error;
+      }
     }
   }
 
@@ -126,15 +128,6 @@ export class Epoll implements Poller {
     throw new IoError("epoll_wait", errno, this.fd);
   }
 
-  take(): void {
-    const events = this.#events;
-    const bytes = this.#bytes;
-    this.#events = this.#asyncEvents;
-    this.#bytes = this.#asyncBytes;
-    this.#asyncEvents = events;
-    this.#asyncBytes = bytes;
-  }
-
   fdAt(i: number): number {
     return this.#events[i * this.#stride + this.#data]!;
   }
@@ -159,7 +152,12 @@ export class Epoll implements Poller {
     this.#calls.symbols.write!(this.wakeFd, ONE, 8);
   }
 
+  recall(): void {
+    this.#beside?.recall();
+  }
+
   close(): void {
+    this.#beside?.close();
     this.#calls.symbols.close!(this.wakeFd);
     this.#calls.symbols.close!(this.fd);
   }
@@ -172,6 +170,19 @@ export class Epoll implements Poller {
     const answer: number = this.#calls.symbols.epoll_ctl!(this.fd, op, fd, this.#changeBytes);
     return answer < 0 ? this.#calls.errno() : 0;
   }
+}
+
+/** An eventfd: readable while it is not 0. */
+function openFlag(calls: EpollCalls): Flag {
+  const { symbols } = calls;
+  const fd: number = symbols.eventfd!(0, EFD_NONBLOCK | CLOEXEC);
+  if (fd < 0) throw new IoError("eventfd", calls.errno());
+  return {
+    fd,
+    raise: () => symbols.write!(fd, ONE, 8),
+    lower: () => symbols.read!(fd, new Uint8Array(8), 8),
+    close: () => symbols.close!(fd),
+  };
 }
 
 /** A little-endian 64-bit 1: what an eventfd is written. */

@@ -17,20 +17,23 @@ import { IoError } from "./errors.ts";
 import { FdOp, type Reactor } from "./fd_op.ts";
 import { forgetEverywhere, type LoopCore } from "./loop_core.ts";
 import { READABLE, WRITABLE } from "./poller.ts";
-import { checkFd, currentReactor, type FdLike } from "./reactor_runtime.ts";
+import { checkFd, checkInt, currentReactor, type FdLike } from "./reactor_runtime.ts";
 
 /** One read. */
 export class Read extends FdOp<number> {
   readonly #buffer: Uint8Array;
+  readonly #length: number;
 
   /** Of a descriptor into a buffer. */
   constructor(reactor: Reactor, fd: number, buffer: Uint8Array) {
     super(reactor, fd, READABLE);
     this.#buffer = buffer;
+    this.#length = buffer.byteLength;
   }
 
   protected attempt(): Poll<number> {
     const { kernel } = this.reactor.loop;
+    checkSameLength(this.#buffer, this.#length, "read");
     for (;;) {
       const n = kernel.read(this.fd, this.#buffer);
       if (n >= 0) return n;
@@ -54,6 +57,7 @@ export class Write extends FdOp<number> {
 
   protected attempt(): Poll<number> {
     const { kernel } = this.reactor.loop;
+    checkSameLength(this.#buffer, this.#length, "write");
     for (;;) {
       const n = kernel.write(this.fd, this.#buffer, this.#length);
       if (n >= 0) return n;
@@ -66,16 +70,19 @@ export class Write extends FdOp<number> {
 /** Reads until the buffer is full or the end. */
 class ReadFull extends FdOp<number> {
   readonly #buffer: Uint8Array;
+  readonly #length: number;
   #got = 0;
 
   constructor(reactor: Reactor, fd: number, buffer: Uint8Array) {
     super(reactor, fd, READABLE);
     this.#buffer = buffer;
+    this.#length = buffer.byteLength;
   }
 
   protected attempt(): Poll<number> {
     const { kernel } = this.reactor.loop;
-    while (this.#got < this.#buffer.byteLength) {
+    checkSameLength(this.#buffer, this.#length, "read");
+    while (this.#got < this.#length) {
       const n = kernel.read(this.fd, this.#buffer.subarray(this.#got));
       if (n > 0) this.#got += n;
       else if (n === 0) break;
@@ -100,6 +107,7 @@ class WriteAll extends FdOp<number> {
 
   protected attempt(): Poll<number> {
     const { kernel } = this.reactor.loop;
+    checkSameLength(this.#buffer, this.#length, "write");
     while (this.#written < this.#length) {
       const written = this.#written;
       const buffer = written === 0 ? this.#buffer : this.#buffer.subarray(written);
@@ -184,6 +192,11 @@ export function writeAll(fd: FdLike, buffer: Uint8Array, length?: number): Futur
  * @throws {IoError} `EBADF` if it is not open, `EIO` if the device failed; it is closed then
  */
 export function close(fd: FdLike): void {
+  // What owns its descriptor must know that it is closed.
+  if (typeof fd === "object" && fd !== null && "isClosed" in fd && "close" in fd) {
+    checkFd(fd, "close");
+    return (fd as unknown as { close(): void }).close();
+  }
   closeIn(currentReactor(), checkFd(fd, "close"));
 }
 
@@ -202,8 +215,8 @@ export function pipe(): { readFd: number; writeFd: number } {
   const answer = loop.kernel.pipe(ends);
   if (answer < 0) throw new IoError("pipe", -answer);
   const [readFd, writeFd] = ends as unknown as [number, number];
-  loop.sources.own(readFd);
-  loop.sources.own(writeFd);
+  loop.sources.renew(readFd);
+  loop.sources.renew(writeFd);
   return { readFd, writeFd };
 }
 
@@ -215,10 +228,10 @@ export function pipe(): { readFd: number; writeFd: number } {
  */
 export function eventfd(initial = 0): number {
   const { loop } = currentReactor();
-  return owned(
+  return made(
     loop,
     "eventfd",
-    loop.kernel.eventfd(checkInteger(initial, 0, "eventfd", "initial")),
+    loop.kernel.eventfd(checkInt(initial, "eventfd", "initial")),
   );
 }
 
@@ -251,7 +264,7 @@ export function open(path: string, options: OpenOptions = {}): number {
   const writes = write || append;
   const flags = (writes ? read ? O_RDWR : O_WRONLY : O_RDONLY) | O_NOCTTY |
     (append ? O_APPEND : 0) | (create === undefined ? 0 : O_CREAT);
-  return owned(loop, "open", loop.kernel.open(path, flags, create ?? 0), JSON.stringify(path));
+  return made(loop, "open", loop.kernel.open(path, flags, create ?? 0), JSON.stringify(path));
 }
 
 /** Makes a descriptor non-blocking, or blocking again. Its duplicates and other holders too. */
@@ -262,9 +275,9 @@ export function setNonBlocking(fd: FdLike, on = true): void {
   if (answer < 0) throw new IoError("fcntl", -answer, number);
 }
 
-function owned(loop: LoopCore, syscall: string, fd: number, what = ""): number {
+function made(loop: LoopCore, syscall: string, fd: number, what = ""): number {
   if (fd < 0) throw new IoError(syscall, -fd, -1, what);
-  loop.sources.own(fd);
+  loop.sources.renew(fd);
   return fd;
 }
 
@@ -272,6 +285,14 @@ function owned(loop: LoopCore, syscall: string, fd: number, what = ""): number {
 export function checkBuffer(buffer: Uint8Array, action: string): Uint8Array {
   if (buffer instanceof Uint8Array) return buffer;
   throw new TypeError(`Cannot ${action}: buffer is ${typeOf(buffer)} (must be a Uint8Array)`);
+}
+
+/** The buffer must still be as long as it was when the operation was made. */
+export function checkSameLength(buffer: Uint8Array, length: number, action: string): void {
+  if (buffer.byteLength >= length) return;
+  throw new TypeError(
+    `Cannot ${action}: the buffer was detached or made shorter meanwhile (it belongs to the operation until that has ended)`,
+  );
 }
 
 /** How many of the buffer's first bytes are meant. */

@@ -14,6 +14,7 @@ import { IoError } from "./errors.ts";
 import type { Binding } from "./libc_symbols.ts";
 import type { Os } from "./platform.ts";
 import { FAILED, HANGUP, type Poller, READABLE, WAKER_TOKEN, WRITABLE } from "./poller.ts";
+import { type Flag, WaitBeside } from "./wait_beside.ts";
 
 /** What kqueue needs of the C library. */
 export type KqueueCalls = Pick<Binding, "symbols" | "errno" | "waitAsync">;
@@ -90,7 +91,7 @@ export class Kqueue implements Poller {
   readonly fd: number;
   readonly wakeFd: number;
   readonly maxEvents: number;
-  readonly waitAsync: ((timeoutMs: number) => Promise<number>) | undefined;
+  readonly whenReady: (() => Promise<number>) | undefined;
   readonly #calls: KqueueCalls;
   readonly #stride: number;
   readonly #userFilter: number;
@@ -101,16 +102,13 @@ export class Kqueue implements Poller {
   /** One change: a removal, a wake, or one of a refused batch. */
   readonly #single: Int32Array;
   readonly #singleBytes: Uint8Array;
-  #events: Int32Array;
-  #bytes: Uint8Array;
-  /** What the wait beside the thread writes to. */
-  #asyncEvents: Int32Array;
-  #asyncBytes: Uint8Array;
+  readonly #events: Int32Array;
+  readonly #bytes: Uint8Array;
   readonly #timeout = new Int32Array(4);
   readonly #timeoutBytes = new Uint8Array(this.#timeout.buffer);
-  readonly #asyncTimeout = new Int32Array(4);
   /** Broken pipes the kernel would not add: told with the next events. Descriptor, generation, … */
   #broken: number[] = [];
+  #beside: WaitBeside | undefined;
 
   constructor(
     calls: KqueueCalls,
@@ -129,8 +127,6 @@ export class Kqueue implements Poller {
     this.#singleBytes = new Uint8Array(this.#single.buffer);
     this.#events = new Int32Array(stride * maxEvents);
     this.#bytes = new Uint8Array(this.#events.buffer);
-    this.#asyncEvents = new Int32Array(stride * maxEvents);
-    this.#asyncBytes = new Uint8Array(this.#asyncEvents.buffer);
     // Not inherited by child processes, as no kqueue is.
     this.fd = this.wakeFd = calls.symbols.kqueue!();
     if (this.fd < 0) throw new IoError("kqueue", calls.errno());
@@ -139,16 +135,16 @@ export class Kqueue implements Poller {
       this.close();
       throw new IoError("kevent", errno, this.fd);
     }
-    const { waitAsync } = calls;
-    if (waitAsync !== undefined) {
-      this.waitAsync = (timeoutMs) => {
-        if (this.#broken.length > 0) {
-          return Promise.resolve(this.#tellBroken(this.#asyncEvents, 0));
-        }
-        if (timeoutMs >= 0) packTimespec(this.#asyncTimeout, timeoutMs);
-        const timeout = timeoutMs < 0 ? null : new Uint8Array(this.#asyncTimeout.buffer);
-        return waitAsync("kevent", this.fd, null, 0, this.#asyncBytes, maxEvents, timeout);
-      };
+    // With the queue, so that to sleep takes no descriptor there may not be.
+    if (calls.waitAsync !== undefined) {
+      try {
+        const flag = openFlag(calls, os, constants);
+        const beside = this.#beside = new WaitBeside(calls.waitAsync, this.fd, flag);
+        this.whenReady = () => this.#broken.length > 0 ? Promise.resolve(1) : beside.wait();
+      } catch (error) {
+        this.close();
+        throw error;
+      }
     }
   }
 
@@ -198,15 +194,6 @@ export class Kqueue implements Poller {
     throw new IoError("kevent", errno, this.fd);
   }
 
-  take(): void {
-    const events = this.#events;
-    const bytes = this.#bytes;
-    this.#events = this.#asyncEvents;
-    this.#bytes = this.#asyncBytes;
-    this.#asyncEvents = events;
-    this.#asyncBytes = bytes;
-  }
-
   fdAt(i: number): number {
     const at = i * this.#stride;
     const filter = (this.#events[at + FILTER]! << 16) >> 16;
@@ -236,7 +223,12 @@ export class Kqueue implements Poller {
     this.#changeOne(WAKE_IDENT, this.#userFilter, 0, NOTE_TRIGGER, 0);
   }
 
+  recall(): void {
+    this.#beside?.recall();
+  }
+
   close(): void {
+    this.#beside?.close();
     this.#calls.symbols.close!(this.fd);
   }
 
@@ -292,6 +284,23 @@ export class Kqueue implements Poller {
     this.#broken = broken.slice(2 * count);
     return n + count;
   }
+}
+
+/** A second kqueue: readable while its one event is triggered and not taken. */
+function openFlag(calls: KqueueCalls, os: Os, { stride, EVFILT_USER }: KqueueConstants): Flag {
+  const { symbols } = calls;
+  const fd: number = symbols.kqueue!();
+  if (fd < 0) throw new IoError("kqueue", calls.errno());
+  const words = new Int32Array(stride);
+  const bytes = new Uint8Array(words.buffer);
+  packKevent(words, 0, WAKE_IDENT, EVFILT_USER, EV_ADD | EV_CLEAR, 0, 0);
+  symbols.kevent!(fd, bytes, 1, null, 0, AT_ONCE);
+  return {
+    fd,
+    raise: () => wakeKqueue(calls, os, fd),
+    lower: () => symbols.kevent!(fd, null, 0, bytes, 1, AT_ONCE),
+    close: () => symbols.close!(fd),
+  };
 }
 
 /** Wakes whoever waits in a kqueue, from any thread that knows its descriptor. */

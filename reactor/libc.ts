@@ -30,6 +30,9 @@ const encoder = new TextEncoder();
 
 /** A path as C takes it. */
 function cString(path: string): Uint8Array {
+  if (path.includes("\0")) {
+    throw new TypeError(`Cannot use path ${JSON.stringify(path)}: it has a NUL (must have none)`);
+  }
   return encoder.encode(`${path}\0`);
 }
 

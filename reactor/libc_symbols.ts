@@ -32,6 +32,7 @@ const COMMON = {
   setsockopt: "iiibui",
   getsockopt: "iiibbi",
   socketpair: "iiibi",
+  poll: "buii",
 } as const;
 
 const LINUX = {
@@ -68,7 +69,7 @@ const DARWIN = { ...KQUEUE, pipe: "bi", accept: "ibbi" } as const;
 const ON_STACK = { open: "billllllii", fcntl: "iillllllii", ioctl: "iullllllbi" } as const;
 
 /** What waits, and may be called without blocking the thread where the host can. */
-export const WAITING: readonly string[] = ["epoll_wait", "kevent"];
+export const WAITING: readonly string[] = ["poll"];
 
 /** The functions there are on a system. */
 export function signaturesFor({ os, variadicOnStack }: Platform): Signatures {

@@ -262,23 +262,21 @@ export class LoopCore {
 
   /** Whether {@linkcode waitAsync} can be had. */
   get canWaitAsync(): boolean {
-    return this.#poller?.waitAsync !== undefined;
+    return this.#poller?.whenReady !== undefined;
   }
 
   /** Waits beside the thread until there is something, a wake or a signal; takes it. */
-  async waitAsync(): Promise<number> {
-    const { poller, calls } = this;
-    let taken = 0;
+  async waitAsync(): Promise<void> {
+    const { poller } = this;
     if (this.sources.hasChanges) {
-      calls.hold();
-      taken = this.sources.flush(poller);
-      calls.release();
+      this.calls.hold();
+      const refused = this.sources.flush(poller);
+      this.calls.release();
+      if (refused > 0 || this.#isClosed) return;
     }
-    if (taken > 0) return taken;
     this.#isWaitedFor = true;
-    let count = 0;
     try {
-      count = await poller.waitAsync!(-1);
+      await poller.whenReady!();
     } finally {
       this.#isWaitedFor = false;
       if (this.#isClosed) {
@@ -286,17 +284,12 @@ export class LoopCore {
         this.#onClosed?.();
       }
     }
-    this.lastCount = count;
-    if (this.#isClosed || count === 0) return 0;
-    poller.take();
-    calls.hold();
-    try {
-      taken = this.#dispatch(poller, count);
-    } finally {
-      calls.release();
-    }
-    this.taken += taken;
-    return taken;
+    this.poll();
+  }
+
+  /** Ends the wait beside the thread, if there is one: it keeps the process alive. */
+  rest(): void {
+    if (this.#isWaitedFor) this.#poller?.recall();
   }
 
   /** Ends every wait by `ClosedError` and closes the queue. Idempotent. */
@@ -316,7 +309,7 @@ export class LoopCore {
     if (poller !== undefined) {
       if (this.#isWaitedFor) {
         this.closed = new Promise((resolve) => this.#onClosed = resolve);
-        poller.wake();
+        poller.recall();
       } else poller.close();
     }
     this.calls.release();

@@ -8,7 +8,6 @@
  */
 
 import { ClosedError } from "../runtime/errors.ts";
-import type { Future } from "../runtime/future.ts";
 import { context, currentTask } from "../runtime/host.ts";
 import { FdOp, type Reactor } from "./fd_op.ts";
 import { closeIn } from "./fd_ops.ts";
@@ -22,9 +21,10 @@ export abstract class OwnedFd implements Disposable {
   #isClosed = false;
 
   /** Takes over an open, non-blocking descriptor. */
-  constructor(reactor: Reactor, fd: number) {
+  constructor(reactor: Reactor, fd: number, isNew = true) {
+    const { sources } = reactor.loop;
     this.#reactor = reactor;
-    this.#source = reactor.loop.sources.own(fd);
+    this.#source = isNew ? sources.own(fd) : sources.adopt(fd);
   }
 
   /** The descriptor. */
@@ -90,7 +90,7 @@ export abstract class OwnedFd implements Disposable {
     const { fd } = this;
     here.loop.forget(fd, new ClosedError(`Cannot go on with fd ${fd}: it moved`));
     this.#reactor = reactor;
-    this.#source = reactor.loop.sources.own(fd);
+    this.#source = reactor.loop.sources.adopt(fd);
     return reactor;
   }
 }
@@ -117,7 +117,7 @@ export abstract class OwnedOp<T> extends FdOp<T> {
 /** What `next` answers, again and again, until its descriptor is closed. */
 export async function* untilClosed<T>(
   own: OwnedFd,
-  next: () => Future<T>,
+  next: () => PromiseLike<T>,
 ): AsyncGenerator<T> {
   while (!own.isClosed) {
     let value: T;

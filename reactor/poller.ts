@@ -37,10 +37,14 @@ export interface Poller {
    * number of events, 0 also when a signal interrupted. Throws `IoError`.
    */
   wait(timeoutMs: number): number;
-  /** As `wait`, beside the thread; undefined where the host cannot. The events are taken by `take`. */
-  readonly waitAsync: ((timeoutMs: number) => Promise<number>) | undefined;
-  /** Makes the events that `waitAsync` answered those that are read below. */
-  take(): void;
+  /**
+   * Settles, by a wait beside the thread, when `wait` has something, or early. Takes nothing: what
+   * it took would be lost to a thread that blocks before the promise is heard. Undefined where the
+   * host cannot; one at a time.
+   */
+  readonly whenReady: (() => Promise<unknown>) | undefined;
+  /** Settles the promise of `whenReady`, soon and without fail; nothing else comes of it. */
+  recall(): void;
   /** Descriptor of event `i`; {@linkcode WAKER_TOKEN} for a wake. */
   fdAt(i: number): number;
   /** Its generation. */

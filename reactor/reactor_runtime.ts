@@ -158,8 +158,20 @@ export class ReactorRuntime extends Runtime {
 
 /** Checks a descriptor; answers its number. */
 export function checkFd(fd: FdLike, action: string): number {
-  const number = typeof fd === "object" && fd !== null ? fd.fd : fd;
-  return checkInteger(number, 0, action, "fd");
+  if (typeof fd !== "object" || fd === null) return checkInt(fd, action, "fd");
+  const number = checkInt(fd.fd, action, "fd");
+  // Its number may be somebody else's by now.
+  if ((fd as { readonly isClosed?: boolean }).isClosed === true) {
+    throw new ClosedError(`Cannot ${action} fd ${number}: it is closed`);
+  }
+  return number;
+}
+
+/** Checks a number that the kernel takes as an int; answers it. */
+export function checkInt(value: number, action: string, what: string): number {
+  checkInteger(value, 0, action, what);
+  if (value <= 0x7fff_ffff) return value;
+  throw new RangeError(`Cannot ${action}: ${what} is ${value} (must be at most 2147483647)`);
 }
 
 let global: ReactorRuntime | undefined;

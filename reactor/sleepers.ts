@@ -49,7 +49,7 @@ class ThreadSleeper implements Sleeper {
   end(): void {}
 
   rest(): void {
-    if (this.#isWaiting) this.#loop.openPoller?.wake();
+    this.#loop.rest();
   }
 
   close(): void {}

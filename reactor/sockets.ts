@@ -4,7 +4,6 @@
  * @module
  */
 
-import { checkInteger } from "../runtime/clock.ts";
 import { ClosedError } from "../runtime/errors.ts";
 import { Future } from "../runtime/future.ts";
 import { PENDING, type Poll } from "../runtime/poll.ts";
@@ -12,6 +11,7 @@ import {
   ADDRESS_BYTES,
   checkAddress,
   encodeAddress,
+  familyOf,
   isUnix,
   type NetAddress,
   type SocketAddress,
@@ -23,9 +23,9 @@ import { checkBuffer } from "./fd_ops.ts";
 import type { Kernel } from "./kernel.ts";
 import { OwnedFd, OwnedOp, untilClosed } from "./owned_fd.ts";
 import { READABLE, WRITABLE } from "./poller.ts";
-import { checkFd, currentReactor, type FdLike } from "./reactor_runtime.ts";
+import { checkFd, checkInt, currentReactor, type FdLike } from "./reactor_runtime.ts";
 import { resolveName } from "./resolve.ts";
-import { FdStream, IPPROTO_TCP, nameOf, TCP_NODELAY } from "./stream.ts";
+import { FdStream, IPPROTO_TCP, nameOf, shutdownMode, TCP_NODELAY } from "./stream.ts";
 
 const SOCK_STREAM = 1;
 const IPPROTO_IPV6 = 41;
@@ -164,7 +164,7 @@ class Connect extends FdOp<FdStream> {
     }
     const { fd } = this;
     this.fd = -1;
-    return new FdStream(fd, "socket", this.reactor);
+    return new FdStream(fd, isUnix(this.#address) ? "socket" : "tcp", this.reactor);
   }
 
   protected override giveUp(): void {
@@ -219,7 +219,7 @@ export function listen(address: SocketAddress, options: ListenOptions = {}): Lis
     ? checked
     : { ...checked, hostname: checked.hostname || "0.0.0.0" };
   const { backlog = BACKLOG, reusePort = false, ipv6Only = false, delay = false } = options;
-  checkInteger(backlog, 0, "listen", "backlog");
+  checkInt(backlog, "listen", "backlog");
   const reactor = currentReactor();
   const { kernel } = reactor.loop;
   const { SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT, AF_INET6, IPV6_V6ONLY } = kernel.platform;
@@ -248,6 +248,7 @@ export function listen(address: SocketAddress, options: ListenOptions = {}): Lis
 export class Listener extends OwnedFd implements AsyncIterable<FdStream> {
   /** Where it listens; with the port that was chosen. */
   get addr(): SocketAddress {
+    this.mustBeOpen("tell the address of");
     return nameOf(this.reactor, this.fd, "getsockname");
   }
 
@@ -306,7 +307,10 @@ function acceptNow(reactor: Reactor, fd: number): Poll<FdStream> {
   for (;;) {
     peerLength[0] = ADDRESS_BYTES;
     const accepted = kernel.accept(fd, peerAddress, peerLength);
-    if (accepted >= 0) return new FdStream(accepted, "socket", reactor);
+    if (accepted >= 0) {
+      const isUnix = familyOf(kernel.platform, peerAddress) === kernel.platform.AF_UNIX;
+      return new FdStream(accepted, isUnix ? "socket" : "tcp", reactor);
+    }
     if (accepted === -EAGAIN) return PENDING;
     if (accepted !== -EINTR && accepted !== -ECONNABORTED[os]) {
       throw new IoError("accept", -accepted, fd);
@@ -352,7 +356,7 @@ class Transfer extends FdOp<number> {
 /** Receives from a connected socket; 0 at the end. As `read`, with the system's `MSG_` flags. */
 export function recv(fd: FdLike, buffer: Uint8Array, flags = 0): Future<number> {
   const number = checkFd(fd, "recv");
-  checkInteger(flags, 0, "recv", "flags");
+  checkInt(flags, "recv", "flags");
   return new Transfer(currentReactor(), number, "recv", checkBuffer(buffer, "recv"), flags);
 }
 
@@ -360,7 +364,7 @@ export function recv(fd: FdLike, buffer: Uint8Array, flags = 0): Future<number> 
 export function send(fd: FdLike, buffer: Uint8Array, flags = 0): Future<number> {
   const reactor = currentReactor();
   const number = checkFd(fd, "send");
-  checkInteger(flags, 0, "send", "flags");
+  checkInt(flags, "send", "flags");
   const all = flags | reactor.loop.kernel.platform.MSG_NOSIGNAL;
   return new Transfer(reactor, number, "send", checkBuffer(buffer, "send"), all);
 }
@@ -368,10 +372,7 @@ export function send(fd: FdLike, buffer: Uint8Array, flags = 0): Future<number> 
 /** Ends one or both directions of a socket. */
 export function shutdown(fd: FdLike, how: "read" | "write" | "both"): void {
   const number = checkFd(fd, "shutdown");
-  const mode = { read: 0, write: 1, both: 2 }[how];
-  if (mode === undefined) {
-    throw new RangeError(`Cannot shutdown: how is ${how} (must be read, write or both)`);
-  }
+  const mode = shutdownMode(how);
   mustSucceed(currentReactor().loop.kernel.shutdown(number, mode), "shutdown", number);
 }
 

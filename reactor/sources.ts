@@ -12,7 +12,7 @@
  * @module
  */
 
-import { EPERM } from "./errno.ts";
+import { EBADF, EPERM } from "./errno.ts";
 import { BusyError, IoError } from "./errors.ts";
 import { FAILED, HANGUP, type Poller, READABLE, URGENT, WAKER_TOKEN, WRITABLE } from "./poller.ts";
 import type { Waker } from "../runtime/poll.ts";
@@ -108,13 +108,31 @@ export class Sources {
     return this.get(fd) ?? this.#make(fd, false);
   }
 
-  /** A new source for a descriptor that was made just now and that we close. */
+  /** A new source for a descriptor that was made just now and that only we close. */
   own(fd: number): Source {
-    const old = this.get(fd);
-    if (old !== undefined) {
-      this.#drop(old, new IoError("wait for", 9, fd, "(closed elsewhere, its number used again)"));
-    }
+    this.renew(fd);
     return this.#make(fd, true);
+  }
+
+  /** The descriptor was made just now: what was known of its number is over. */
+  renew(fd: number): void {
+    const old = this.get(fd);
+    if (old === undefined) return;
+    this.#put(fd, undefined);
+    this.#drop(
+      old,
+      new IoError("wait for", EBADF, fd, "(closed elsewhere, its number used again)"),
+    );
+  }
+
+  /** As `own`, but of a descriptor that may be known and waited for already. */
+  adopt(fd: number): Source {
+    const known = this.get(fd);
+    if (known === undefined) return this.#make(fd, true);
+    known.owned = true;
+    // Nobody vouched for what the kernel was told before: the next wait looks again.
+    known.armed = 0;
+    return known;
   }
 
   /** All sources with a waiter, in no order. */

@@ -13,14 +13,12 @@ import { ADDRESS_BYTES, decodeAddress, type SocketAddress } from "./address.ts";
 import { EINTR } from "./errno.ts";
 import { IoError } from "./errors.ts";
 import type { Reactor } from "./fd_op.ts";
-import { checkBuffer, checkLength } from "./fd_ops.ts";
-import { OwnedFd, OwnedOp } from "./owned_fd.ts";
+import { checkBuffer, checkLength, checkSameLength } from "./fd_ops.ts";
+import { OwnedFd, OwnedOp, untilClosed } from "./owned_fd.ts";
 import { READABLE, WRITABLE } from "./poller.ts";
 import { checkFd, currentReactor, type FdLike } from "./reactor_runtime.ts";
 
-const SHUT_RD = 0;
-const SHUT_WR = 1;
-const SHUT_RDWR = 2;
+const SHUTDOWN_MODES = ["read", "write", "both"];
 /** Level of TCP's options. */
 export const IPPROTO_TCP = 6;
 /** Option: no Nagle. */
@@ -28,7 +26,7 @@ export const TCP_NODELAY = 1;
 const CHUNK_BYTES = 65_536;
 
 /** What a stream is of. */
-export type StreamKind = "socket" | "pipe" | "other";
+export type StreamKind = "tcp" | "socket" | "pipe" | "other";
 
 /**
  * A stream of bytes over a descriptor it owns.
@@ -52,19 +50,30 @@ export type StreamKind = "socket" | "pipe" | "other";
  * ```
  */
 export class FdStream extends OwnedFd implements AsyncIterable<Uint8Array> {
-  readonly #kind: StreamKind;
+  readonly #isSocket: boolean;
+  readonly #drains: boolean;
   #readable: ReadableStream<Uint8Array> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
 
   /**
    * Takes over a non-blocking descriptor, which must be open and be closed by nobody else.
    *
-   * @param kind What it is; only for sockets and pipes a short read means that all was read
-   * @param reactor Whose loop waits; default that of the task which calls, else of the thread
+   * @param kind What it is. For `tcp` and `pipe` a short read means that all was read, which saves a
+   * system call; a Unix socket (`socket`), a packet pipe or a terminal must not be called so.
    */
-  constructor(fd: FdLike, kind: StreamKind = "other", reactor: Reactor = currentReactor()) {
-    super(reactor, checkFd(fd, "create FdStream"));
-    this.#kind = kind;
+  constructor(fd: FdLike, kind?: StreamKind);
+  /** @internal */
+  constructor(fd: FdLike, kind: StreamKind, reactor: Reactor);
+  constructor(fd: FdLike, kind: StreamKind = "other", reactor?: Reactor) {
+    const number = checkFd(fd, "create FdStream");
+    if (!["tcp", "socket", "pipe", "other"].includes(kind)) {
+      throw new RangeError(
+        `Cannot create FdStream: kind is ${kind} (must be tcp, socket, pipe or other)`,
+      );
+    }
+    super(reactor ?? currentReactor(), number, reactor !== undefined);
+    this.#isSocket = kind === "tcp" || kind === "socket";
+    this.#drains = kind === "tcp" || kind === "pipe";
   }
 
   /**
@@ -76,12 +85,12 @@ export class FdStream extends OwnedFd implements AsyncIterable<Uint8Array> {
    * @throws {ClosedError} If it is closed, also meanwhile
    */
   read(buffer: Uint8Array): Future<number> {
-    return new StreamRead(this, checkBuffer(buffer, "read"), this.#kind, false);
+    return new StreamRead(this, checkBuffer(buffer, "read"), this.#drains, false);
   }
 
   /** Reads until the buffer is full; answers less than its length only at the end. See {@linkcode read}. */
   readFull(buffer: Uint8Array): Future<number> {
-    return new StreamRead(this, checkBuffer(buffer, "read"), this.#kind, true);
+    return new StreamRead(this, checkBuffer(buffer, "read"), this.#drains, true);
   }
 
   /**
@@ -95,13 +104,13 @@ export class FdStream extends OwnedFd implements AsyncIterable<Uint8Array> {
    */
   write(buffer: Uint8Array, length?: number): Future<number> {
     const bytes = checkLength(checkBuffer(buffer, "write"), length, "write");
-    return new StreamWrite(this, buffer, bytes, this.#kind, false);
+    return new StreamWrite(this, buffer, bytes, this.#isSocket, false);
   }
 
   /** Writes all of it; answers how much that was. Cancelled, an unknown part of it was written. */
   writeAll(buffer: Uint8Array, length?: number): Future<number> {
     const bytes = checkLength(checkBuffer(buffer, "write"), length, "write");
-    return new StreamWrite(this, buffer, bytes, this.#kind, true);
+    return new StreamWrite(this, buffer, bytes, this.#isSocket, true);
   }
 
   /** Tells the other side that nothing more is written (sockets); it then reads to the end. */
@@ -116,11 +125,7 @@ export class FdStream extends OwnedFd implements AsyncIterable<Uint8Array> {
    */
   shutdown(how: "read" | "write" | "both"): void {
     this.mustBeOpen("shut down");
-    const number = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR }[how];
-    if (number === undefined) {
-      throw new RangeError(`Cannot shut down: how is ${how} (must be read, write or both)`);
-    }
-    const answer = this.reactor.loop.kernel.shutdown(this.fd, number);
+    const answer = this.reactor.loop.kernel.shutdown(this.fd, shutdownMode(how));
     if (answer < 0) throw new IoError("shutdown", -answer, this.fd);
   }
 
@@ -135,18 +140,19 @@ export class FdStream extends OwnedFd implements AsyncIterable<Uint8Array> {
 
   /** Where this end is. */
   get localAddr(): SocketAddress {
+    this.mustBeOpen("tell the address of");
     return nameOf(this.reactor, this.fd, "getsockname");
   }
 
   /** Where the other end is. */
   get remoteAddr(): SocketAddress {
+    this.mustBeOpen("tell the address of");
     return nameOf(this.reactor, this.fd, "getpeername");
   }
 
-  /** Chunks until the end, each in a buffer of its own. Does not close the stream. */
+  /** Chunks until the end, or until it is closed, each in a buffer of its own. Does not close it. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const chunk = await this.#chunk();
+    for await (const chunk of untilClosed(this, () => this.#chunk())) {
       if (chunk === undefined) return;
       yield chunk;
     }
@@ -186,12 +192,19 @@ export class FdStream extends OwnedFd implements AsyncIterable<Uint8Array> {
         await this.writeAll(chunk);
       },
       close: () => {
-        if (this.#kind === "socket") this.closeWrite();
+        if (this.#isSocket) this.closeWrite();
         else this.close();
       },
       abort: () => this.close(),
     });
   }
+}
+
+/** The kernel's number for a way to shut down. */
+export function shutdownMode(how: string): number {
+  const mode = SHUTDOWN_MODES.indexOf(how);
+  if (mode >= 0) return mode;
+  throw new RangeError(`Cannot shut down: how is ${how} (must be read, write or both)`);
 }
 
 /** The address of one end of a socket. */
@@ -210,31 +223,35 @@ export function nameOf(
 /** One read of a stream. */
 class StreamRead extends OwnedOp<number> {
   readonly #buffer: Uint8Array;
-  readonly #kind: StreamKind;
+  readonly #length: number;
+  /** A short read means that all was read. */
+  readonly #drains: boolean;
   readonly #full: boolean;
   #got = 0;
 
-  constructor(own: OwnedFd, buffer: Uint8Array, kind: StreamKind, full: boolean) {
+  constructor(own: OwnedFd, buffer: Uint8Array, drains: boolean, full: boolean) {
     super(own, READABLE);
     this.#buffer = buffer;
-    this.#kind = kind;
+    this.#length = buffer.byteLength;
+    this.#drains = drains;
     this.#full = full;
   }
 
   protected attempt(): Poll<number> {
     const source = this.settle("read");
     const { kernel } = this.reactor.loop;
+    checkSameLength(this.#buffer, this.#length, "read");
+    if (this.#length === 0) return 0;
     for (;;) {
       if (source.drained) return PENDING;
       const buffer = this.#got === 0 ? this.#buffer : this.#buffer.subarray(this.#got);
       const n = kernel.read(this.fd, buffer);
       if (n > 0) {
         if (
-          n < buffer.byteLength && this.#kind !== "other" && !source.ended &&
-          (source.armed & READABLE) !== 0
+          this.#drains && n < buffer.byteLength && !source.ended && (source.armed & READABLE) !== 0
         ) source.drained = true;
         this.#got += n;
-        if (!this.#full || this.#got === this.#buffer.byteLength) return this.#got;
+        if (!this.#full || this.#got === this.#length) return this.#got;
       } else if (n === 0) return this.#got;
       else if (n === -kernel.platform.EAGAIN) return PENDING;
       else if (n !== -EINTR) throw new IoError("read", -n, this.fd);
@@ -246,28 +263,29 @@ class StreamRead extends OwnedOp<number> {
 class StreamWrite extends OwnedOp<number> {
   readonly #buffer: Uint8Array;
   readonly #length: number;
-  readonly #kind: StreamKind;
+  readonly #isSocket: boolean;
   readonly #all: boolean;
   #written = 0;
 
-  constructor(own: OwnedFd, buffer: Uint8Array, length: number, kind: StreamKind, all: boolean) {
+  constructor(own: OwnedFd, buffer: Uint8Array, length: number, isSocket: boolean, all: boolean) {
     super(own, WRITABLE);
     this.#buffer = buffer;
     this.#length = length;
-    this.#kind = kind;
+    this.#isSocket = isSocket;
     this.#all = all;
   }
 
   protected attempt(): Poll<number> {
     this.settle("write");
     const { kernel } = this.reactor.loop;
+    checkSameLength(this.#buffer, this.#length, "write");
     for (;;) {
       const written = this.#written;
       const left = this.#length - written;
       if (this.#all && left === 0) return written;
       // A view is dear (0.2 µs); most writes need none.
       const buffer = written === 0 ? this.#buffer : this.#buffer.subarray(written);
-      const n = this.#kind === "socket"
+      const n = this.#isSocket
         ? kernel.send(this.fd, buffer, kernel.platform.MSG_NOSIGNAL, left)
         : kernel.write(this.fd, buffer, left);
       if (n >= 0) {

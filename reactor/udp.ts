@@ -83,6 +83,7 @@ export function bindUdp(
 export class DatagramSocket extends OwnedFd {
   /** Where it is bound. */
   get addr(): NetAddress {
+    this.mustBeOpen("tell the address of");
     return nameOf(this.reactor, this.fd, "getsockname") as NetAddress;
   }
 

@@ -14,7 +14,7 @@ import { FdReady, type Reactor } from "./fd_op.ts";
 import { closeIn } from "./fd_ops.ts";
 import { OwnedFd, OwnedOp, untilClosed } from "./owned_fd.ts";
 import { READABLE } from "./poller.ts";
-import { currentReactor } from "./reactor_runtime.ts";
+import { checkInt, currentReactor } from "./reactor_runtime.ts";
 
 /** A kind of change. */
 export type WatchKind =
@@ -109,13 +109,14 @@ export function watchFiles(
   }
   let mask = 0;
   for (const kind of options.kinds ?? DEFAULT_KINDS) {
-    if (!(kind in MASKS)) {
+    if (!Object.hasOwn(MASKS, kind)) {
       throw new RangeError(
         `Cannot watch: kind is ${kind} (must be one of ${Object.keys(MASKS).join(", ")})`,
       );
     }
     mask |= MASKS[kind];
   }
+  if (mask === 0) throw new RangeError("Cannot watch: kinds is empty (must name a kind)");
   const reactor = currentReactor();
   const { kernel } = reactor.loop;
   const fd = kernel.inotifyInit();
@@ -256,6 +257,7 @@ function kindOf(mask: number): WatchEvent["kind"] {
  */
 export function processExit(pid: number): Future<void> {
   checkInteger(pid, 1, "wait for process", "pid");
+  checkInt(pid, "wait for process", "pid");
   return new ProcessExit(currentReactor(), pid);
 }
 

@@ -306,7 +306,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
       return this.#runPoll();
     }
     if (isPromiseLike(made)) return this.#follow(made as PromiseLike<T>);
-    if (Symbol.asyncIterator in made) {
+    if (Object.prototype.toString.call(made) === "[object AsyncGenerator]") {
       return this.#endWithError(
         new TypeError(
           `Cannot run ${this.name}: the body is an async generator (write function* or async function)`,

@@ -70,7 +70,7 @@ export class SimulatedPoller implements Poller {
   readonly fd = -1;
   readonly wakeFd = -1;
   readonly maxEvents: number;
-  readonly waitAsync: (timeoutMs: number) => Promise<number>;
+  readonly whenReady: () => Promise<void>;
   readonly #fileAt: (fd: number) => SimulatedFile | undefined;
   readonly #clock: VirtualClock | undefined;
   /** Registrations, by file and descriptor: a duplicate keeps that of a closed descriptor. */
@@ -78,9 +78,8 @@ export class SimulatedPoller implements Poller {
   #changes: Change[] = [];
   readonly #queue: Registered[] = [];
   #isWoken = false;
-  #batch: Batch = { fds: [], generations: [], ready: [] };
-  #asyncBatch: Batch = { fds: [], generations: [], ready: [] };
-  #resolve: ((count: number) => void) | undefined;
+  readonly #batch: Batch = { fds: [], generations: [], ready: [] };
+  #resolve: (() => void) | undefined;
 
   /** `fileAt`: what a descriptor stands for. With a clock, waits take virtual time. */
   constructor(
@@ -91,11 +90,10 @@ export class SimulatedPoller implements Poller {
     this.#fileAt = fileAt;
     this.maxEvents = maxEvents;
     this.#clock = clock;
-    this.waitAsync = (timeoutMs) => {
-      const count = this.#collect(this.#asyncBatch);
-      if (count > 0 || timeoutMs >= 0) return Promise.resolve(count);
-      return new Promise((resolve) => this.#resolve = resolve);
-    };
+    this.whenReady = () =>
+      this.#isWoken || this.#queue.some(({ ready }) => ready !== 0)
+        ? Promise.resolve()
+        : new Promise((resolve) => this.#resolve = resolve);
   }
 
   change(fd: number, generation: number, interest: number, _previous: number): void {
@@ -153,16 +151,12 @@ export class SimulatedPoller implements Poller {
       registered.isQueued = true;
       this.#queue.push(registered);
     }
-    this.#endAsyncWait();
+    this.#endWait();
   }
 
-  #endAsyncWait(): void {
-    const resolve = this.#resolve;
-    if (resolve === undefined) return;
-    const count = this.#collect(this.#asyncBatch);
-    if (count === 0) return;
+  #endWait(): void {
+    this.#resolve?.();
     this.#resolve = undefined;
-    resolve(count);
   }
 
   #collect({ fds, generations, ready }: Batch): number {
@@ -198,12 +192,6 @@ export class SimulatedPoller implements Poller {
     return 0;
   }
 
-  take(): void {
-    const batch = this.#batch;
-    this.#batch = this.#asyncBatch;
-    this.#asyncBatch = batch;
-  }
-
   fdAt(i: number): number {
     return this.#batch.fds[i]!;
   }
@@ -218,14 +206,17 @@ export class SimulatedPoller implements Poller {
 
   wake(): void {
     this.#isWoken = true;
-    this.#endAsyncWait();
+    this.#endWait();
+  }
+
+  recall(): void {
+    this.#endWait();
   }
 
   close(): void {
     for (const byFd of [...this.#registered.values()]) {
       for (const registered of [...byFd.values()]) this.drop(registered);
     }
-    this.#resolve?.(0);
-    this.#resolve = undefined;
+    this.#endWait();
   }
 }

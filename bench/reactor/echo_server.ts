@@ -23,7 +23,7 @@ const LOOPBACK = { hostname: "127.0.0.1", port: 0 } as const;
 function* echo(conn: FdStream) {
   const buffer = new Uint8Array(BUFFER);
   try {
-    for (let n; (n = yield* conn.read(buffer)) > 0;) yield* conn.writeAll(buffer.subarray(0, n));
+    for (let n; (n = yield* conn.read(buffer)) > 0;) yield* conn.writeAll(buffer, n);
   } catch {
     // Reset by the peer.
   }
@@ -33,7 +33,7 @@ function* echo(conn: FdStream) {
 async function echoAsync(conn: FdStream): Promise<void> {
   const buffer = new Uint8Array(BUFFER);
   try {
-    for (let n; (n = await conn.read(buffer)) > 0;) await conn.writeAll(buffer.subarray(0, n));
+    for (let n; (n = await conn.read(buffer)) > 0;) await conn.writeAll(buffer, n);
   } catch {
     // Reset by the peer.
   }

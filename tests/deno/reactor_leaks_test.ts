@@ -7,7 +7,17 @@
 import { assertEquals } from "@std/assert";
 
 const ROOT = new URL("../../", import.meta.url);
-const FILES = ["faults", "sockets", "watch", "scale"];
+const FILES = [
+  "event_loop",
+  "faults",
+  "handlers",
+  "loop_run",
+  "remote",
+  "scale",
+  "self_pipe",
+  "sockets",
+  "watch",
+];
 
 for (const name of FILES) {
   Deno.test(`no descriptor is left behind by tests/reactor/${name}_test.ts`, async () => {

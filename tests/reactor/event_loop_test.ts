@@ -87,7 +87,9 @@ loopTest("cancel and deregister end exactly one wait", (loop, pipes) => {
   assertEquals(loop.deregister(7, EVFILT_TIMER), false);
 });
 
-loopTest("timers fire in the order of their deadlines, and are events by their id", (loop) => {
+test("timers fire in the order of their deadlines, by the loop's clock, as events by their id", () => {
+  const clock = new VirtualClock();
+  using loop = new EventLoop({ clock });
   const log: number[] = [];
   const waker = (id: number) => ({ wake: () => log.push(id) });
   loop.registerTimer(3, 6, waker(3));
@@ -95,27 +97,27 @@ loopTest("timers fire in the order of their deadlines, and are events by their i
   loop.registerTimer(2, 4, waker(2)).cancel();
   // An id that is registered anew has one timer.
   const first = loop.registerTimer(1, 60_000, waker(-1));
-  const anew = loop.registerTimer(1, 1, waker(1));
+  const anew = loop.registerTimer(1, 5, waker(1));
   assertEquals([first.active, anew.active, loop.sourceCount], [false, true, 2]);
-  assertEquals(loop.pollEvents(-1), 1);
+  clock.advance(4.9);
+  assertEquals([loop.pollEvents(0), log], [0, []]);
+  clock.advance(0.1);
+  assertEquals([loop.pollEvents(0), anew.active], [1, false]);
   assertEquals(loop.events(), [{ fd: 1, filter: EVFILT_TIMER }]);
-  assertEquals(loop.pollEvents(Infinity), 1);
-  assertEquals([log, anew.active], [[1, 3], false]);
+  loop.registerTimer(4, 3, waker(4));
+  loop.registerTimer(5, 2, waker(5));
+  clock.advance(60);
+  assertEquals([loop.pollEvents(0), log], [3, [1, 3, 5, 4]]);
   loop.registerTimer(9, 60_000, waker(9));
   assertEquals([loop.deregister(9, EVFILT_TIMER), loop.sourceCount], [true, 0]);
 });
 
-loopTest("timers go by the loop's clock", () => {
-  const clock = new VirtualClock();
-  using loop = new EventLoop({ clock });
-  const waker = new Counter();
-  loop.registerTimer(1, 1_000, waker);
-  loop.pollEvents(0);
-  clock.advance(999);
-  loop.pollEvents(0);
-  assertEquals(waker.wakes, 0);
-  clock.advance(1);
-  assertEquals([loop.pollEvents(0), waker.wakes], [1, 1]);
+loopTest("a poll without a limit waits for the next timer", (loop) => {
+  for (const limit of [-1, Infinity]) {
+    const waker = new Counter();
+    loop.registerTimer(1, 2, waker);
+    assertEquals([loop.pollEvents(limit), waker.wakes], [1, 1]);
+  }
 });
 
 loopTest("a timer's id and a descriptor's number do not meet", (loop, pipes) => {

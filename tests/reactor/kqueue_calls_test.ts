@@ -51,8 +51,13 @@ class FakeQueue implements KqueueCalls {
     return this.#errno;
   }
 
-  readonly waitAsync = (_name: string, ...args: unknown[]): Promise<number> =>
-    Promise.resolve(this.#kevent(...args as Parameters<FakeQueue["symbols"]["kevent"]>));
+  /** What was waited for beside the thread. */
+  readonly polled: unknown[] = [];
+
+  readonly waitAsync = (name: string, asked: unknown, ...rest: unknown[]): Promise<number> => {
+    this.polled.push([name, [...new Int32Array((asked as Uint8Array).buffer)], ...rest]);
+    return Promise.resolve(1);
+  };
 
   readonly symbols = {
     kqueue: () => 42,
@@ -124,9 +129,9 @@ class FakeQueue implements KqueueCalls {
 function make(os: Os = "darwin", maxEvents = 8): { queue: FakeQueue; poller: Kqueue } {
   const queue = new FakeQueue(os);
   const poller = new Kqueue(queue, os, maxEvents);
-  assertEquals(queue.take().map(({ changes }) => changes), [
-    [[0, kqueueConstants(os).EVFILT_USER, ADD_CLEAR, 0, 0]],
-  ]);
+  // Two: the queue, and the one by which a wait beside the thread is called back.
+  const user: Event[] = [[0, kqueueConstants(os).EVFILT_USER, ADD_CLEAR, 0, 0]];
+  assertEquals(queue.take().map(({ changes }) => changes), [user, user]);
   return { queue, poller };
 }
 
@@ -247,15 +252,14 @@ test("kqueue: more broken pipes than one wait answers", async () => {
   }
   assertEquals(poller.flush(), []);
   const fds = told(poller).map(([fd]) => fd);
-  assertEquals(await poller.waitAsync!(-1), 3);
-  poller.take();
-  for (let i = 0; i < 3; i++) fds.push(poller.fdAt(i));
-  fds.push(...told(poller).map(([fd]) => fd));
+  await poller.whenReady!();
+  assertEquals(queue.polled, []);
+  for (let i = 0; i < 2; i++) fds.push(...told(poller).map(([fd]) => fd));
   assertEquals(fds, [10, 11, 12, 13, 14, 15, 16, 17]);
   assertEquals(told(poller), []);
 });
 
-test("kqueue: the time of a wait", async () => {
+test("kqueue: the time of a wait", () => {
   const { queue, poller } = make();
   for (const ms of [0, 0.25, 1_500.5, -1, 2 ** 40]) poller.wait(ms);
   assertEquals(queue.take().map(({ timeoutMs }) => timeoutMs), [
@@ -265,9 +269,20 @@ test("kqueue: the time of a wait", async () => {
     undefined,
     2 ** 31 - 1,
   ]);
-  await poller.waitAsync!(2.5);
-  await poller.waitAsync!(-1);
-  assertEquals(queue.take().map(({ timeoutMs }) => timeoutMs), [2.5, undefined]);
+});
+
+test("kqueue: a wait beside the thread takes nothing, and is called back by a queue of its own", async () => {
+  const { queue, poller } = make();
+  await poller.whenReady!();
+  assertEquals(queue.polled, [["poll", [42, 1, 42, 1], 2, -1]]);
+  assertEquals(queue.take(), []);
+  poller.recall();
+  poller.recall();
+  assertEquals(queue.take().map(({ changes }) => changes), [[[0, -10, 0, TRIGGER, 0]]]);
+  await poller.whenReady!();
+  assertEquals(queue.take().map(({ room, timeoutMs }) => [room, timeoutMs]), [[1, 0]]);
+  poller.close();
+  assertEquals(queue.closed, [42, 42]);
 });
 
 test("kqueue: interrupted, a wait answers nothing; anything else is thrown", () => {
@@ -287,7 +302,7 @@ test("kqueue: a wake triggers the user event, closing closes the queue", () => {
   ]);
   assertEquals([poller.fd, poller.wakeFd], [42, 42]);
   poller.close();
-  assertEquals(queue.closed, [42]);
+  assertEquals(queue.closed, [42, 42]);
 });
 
 test("kqueue: constants can be given", () => {

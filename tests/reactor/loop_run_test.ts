@@ -302,8 +302,8 @@ loopTest("explain tells what there is, as data and as text", (loop, pipes) => {
   assert(after instanceof LoopExplanation);
   assertEquals([after.state, after.running, after.remote], ["open", false, false]);
   assertEquals([after.wakes, after.commandsPending, after.stale], [1, 0, 0]);
-  assert(after.polls >= 2 && after.taken >= 3 && after.referenced === 3);
-  assert(after.nextTimeoutMs! > 0 && after.nextTimeoutMs! <= 60_000);
+  assert(after.polls >= 2 && after.taken >= 3 && after.referenced === 3, `${after}`);
+  assert(after.nextTimeoutMs! > 0 && after.nextTimeoutMs! <= 60_001);
   assertEquals(structuredClone({ ...after }), { ...after });
   assertEquals(JSON.parse(JSON.stringify(before)), { ...before });
   const text = String(after);

@@ -227,6 +227,25 @@ test("a stream is waited for by the runtime that uses it, whoever made it", asyn
   await getReactor().close();
 });
 
+test("blockOn, right after an await that slept, takes what comes: no wait beside the thread does", async () => {
+  for (let i = 0; i < 50; i++) {
+    const runtime = new ReactorRuntime();
+    const { readFd, writeFd } = pipe();
+    const writer = () =>
+      runtime.spawn(function* (task) {
+        yield* task.sleep(1);
+        yield* write(writeFd, new Uint8Array(1));
+      });
+    writer();
+    await runtime.spawn(() => read(readFd, new Uint8Array(1)));
+    writer();
+    assertEquals(runtime.blockOn(() => read(readFd, new Uint8Array(1))), 1);
+    close(readFd);
+    close(writeFd);
+    await runtime.close();
+  }
+});
+
 test("the globals use the reactor of the thread", async () => {
   assertEquals(reactorInit(), getReactor());
   const { readFd, writeFd } = pipe();

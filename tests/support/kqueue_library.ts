@@ -65,7 +65,6 @@ export function openKqueueLibrary(): Libc | string {
   const library = Deno.dlopen(path, {
     kqueue: { parameters: [], result: "i32" },
     kevent: KEVENT,
-    kevent_async: { name: "kevent", ...KEVENT, nonblocking: true },
   });
   const binding = bindDeno(platform, signaturesFor(platform));
   return new LibcWithKqueue(platform, {
@@ -74,12 +73,6 @@ export function openKqueueLibrary(): Libc | string {
       ...binding.symbols,
       kqueue: library.symbols.kqueue,
       kevent: lookingAgain(library.symbols.kevent as Kevent),
-    },
-    waitAsync: async (_name, ...args) => {
-      const answer = await library.symbols.kevent_async(
-        ...args as Parameters<typeof library.symbols.kevent_async>,
-      );
-      return answer < 0 ? 0 : answer;
     },
   });
 }

@@ -5,7 +5,7 @@
  */
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { READABLE, WAKER_TOKEN, WRITABLE } from "../../reactor/poller.ts";
-import type { Case, Events } from "./pollers.ts";
+import type { Case } from "./pollers.ts";
 import { hostDelay } from "./probes.ts";
 
 /** Wakes, and waiting beside the thread. */
@@ -36,64 +36,75 @@ export const WAIT_CASES: Record<string, Case> = {
 
   async "beside the thread: woken"(bench) {
     const { poller } = bench;
-    if (poller.waitAsync === undefined) return;
-    const count = poller.waitAsync(-1);
+    if (poller.whenReady === undefined) return;
+    const ready = poller.whenReady();
     await hostDelay(5);
     poller.wake();
-    assertEquals(await count, 1);
-    poller.take();
+    await ready;
+    assertEquals(poller.wait(0), 1);
     assertEquals(poller.fdAt(0), WAKER_TOKEN);
     assertEquals(bench.now(), new Map());
   },
 
   async "beside the thread: something becomes ready"(bench) {
     const { poller } = bench;
-    if (poller.waitAsync === undefined) return;
+    if (poller.whenReady === undefined) return;
     const [r, w] = bench.pipe();
     bench.arm(r, 9, READABLE);
-    const count = poller.waitAsync(-1);
+    const ready = poller.whenReady();
     await hostDelay(5);
     bench.write(w, 1);
-    assertEquals(await count, 1);
-    poller.take();
-    const events: Events = new Map();
-    bench.add(events, 1);
-    assertEquals(events, new Map([[r, { generation: 9, ready: READABLE }]]));
+    await ready;
+    assertEquals(bench.now(), new Map([[r, { generation: 9, ready: READABLE }]]));
   },
 
   async "beside the thread: something is ready already"(bench) {
     const { poller } = bench;
-    if (poller.waitAsync === undefined) return;
+    if (poller.whenReady === undefined) return;
     const [r, w] = bench.pipe();
     bench.write(w, 1);
     bench.arm(r, 9, READABLE);
-    assertEquals(await poller.waitAsync(-1), 1);
-    poller.take();
-    assertEquals(poller.fdAt(0), r);
-    assertEquals(poller.readyAt(0), READABLE);
+    await poller.whenReady();
+    assertEquals(bench.now(), new Map([[r, { generation: 9, ready: READABLE }]]));
+  },
+
+  async "beside the thread: what is taken meanwhile is taken here, and it goes on"(bench) {
+    const { poller } = bench;
+    if (poller.whenReady === undefined) return;
+    const [r, w] = bench.pipe();
+    bench.arm(r, 9, READABLE);
+    for (let i = 0; i < 50; i++) {
+      const ready = poller.whenReady();
+      bench.write(w, 1);
+      assertEquals(bench.next(), new Map([[r, { generation: 9, ready: READABLE }]]));
+      poller.recall();
+      poller.recall();
+      await ready;
+      assertEquals(bench.read(r), 1);
+      assertEquals(bench.now(), new Map());
+    }
   },
 
   async "beside the thread: woken by what is added meanwhile"(bench) {
     const { poller } = bench;
-    if (poller.waitAsync === undefined) return;
+    if (poller.whenReady === undefined) return;
     const [, w] = bench.pipe();
-    const count = poller.waitAsync(-1);
+    const ready = poller.whenReady();
     await hostDelay(5);
     bench.arm(w, 4, WRITABLE);
-    assertEquals(await count, 1);
-    poller.take();
-    assertEquals([poller.fdAt(0), poller.generationAt(0), poller.readyAt(0)], [w, 4, WRITABLE]);
+    await ready;
+    assertEquals(bench.now(), new Map([[w, { generation: 4, ready: WRITABLE }]]));
   },
 
   async "beside the thread: 200 wakes, each answered"(bench) {
     const { poller } = bench;
-    if (poller.waitAsync === undefined) return;
+    if (poller.whenReady === undefined) return;
     for (let i = 0; i < 200; i++) {
-      const count = poller.waitAsync(-1);
+      const ready = poller.whenReady();
       if (i % 2 === 0) await hostDelay(0);
       poller.wake();
-      assertEquals(await count, 1);
-      poller.take();
+      await ready;
+      assertEquals(poller.wait(0), 1);
       assertEquals(poller.fdAt(0), WAKER_TOKEN);
     }
   },
@@ -124,13 +135,5 @@ export const REAL_WAIT_CASES: Record<string, Case> = {
     bench.poller.wake();
     assertEquals(bench.poller.wait(-1), 1);
     assertEquals(bench.poller.fdAt(0), WAKER_TOKEN);
-  },
-
-  async "beside the thread: the time is up, never early"(bench) {
-    const { poller } = bench;
-    if (poller.waitAsync === undefined) return;
-    const start = performance.now();
-    assertEquals(await poller.waitAsync(12.5), 0);
-    assertGreaterOrEqual(performance.now() - start, 12.5);
   },
 };
