@@ -5,12 +5,10 @@
  */
 
 import { ReactorUnavailableError } from "./errors.ts";
-import { type Binding, type RawSymbols, type Signatures, WAITING } from "./libc_symbols.ts";
+import type { Binding, RawSymbols, Signatures } from "./libc_symbols.ts";
 
 /** A function as koffi makes it. */
-type KoffiFunction = ((...args: unknown[]) => number) & {
-  async(...args: unknown[]): void;
-};
+type KoffiFunction = (...args: unknown[]) => number;
 
 /** What is used of koffi. */
 export interface Koffi {
@@ -73,14 +71,9 @@ export function bindKoffi(signatures: Signatures): Binding {
     via: "koffi",
     symbols: symbols as RawSymbols,
     errno: () => koffi.errno(),
-    waitAsync: (name, ...args) =>
-      new Promise((resolve, reject) => {
-        if (!WAITING.includes(name)) throw new TypeError(`Cannot wait: ${name} does not wait`);
-        symbols[name]!.async(...args, (error: unknown, answer: number) => {
-          if (error != null) reject(error);
-          else resolve(answer < 0 ? 0 : answer);
-        });
-      }),
+    // koffi's async calls take the four threads that Node reads files and ends workers with: four
+    // waits without end, and neither goes on.
+    waitAsync: undefined,
     close: () => {},
   };
 }

@@ -21,7 +21,7 @@ export interface Sleeper {
 }
 
 /**
- * A blocking wait in a thread of the host's (Deno's nonblocking FFI, koffi's async calls).
+ * A blocking wait in a thread of the host's (Deno's nonblocking FFI).
  *
  * It outlives the sleep: when something else ended that, the wait goes on, and tells what comes.
  */
@@ -131,7 +131,10 @@ function nothing(): void {}
 
 declare function setImmediate(callback: () => void): unknown;
 
-/** Asks now and then, less and less often: for hosts that can do neither (Bun). */
+/**
+ * Asks now and then, less and less often: for Bun, which can do neither, and for workers of Node,
+ * whose loop must be empty when they are terminated (Node aborts otherwise).
+ */
 class AskingSleeper implements Sleeper {
   readonly #loop: LoopCore;
   readonly #onWake: () => void;
@@ -182,7 +185,7 @@ export function makeSleeper(loop: LoopCore, onWake: () => void): Sleeper {
     try {
       return new UvSleeper(loadKoffi(), fd, onWake);
     } catch {
-      // A Node that keeps libuv's symbols to itself: the thread does it.
+      // A Node that keeps libuv's symbols to itself.
     }
   }
   return loop.canWaitAsync ? new ThreadSleeper(loop, onWake) : new AskingSleeper(loop, onWake);
