@@ -38,8 +38,8 @@ import type { RuntimeApi, TaskBody } from "./task_body.ts";
 import { TimerWheel } from "./timer_wheel.ts";
 import { reportUnobserved, Unobserved, type UnobservedFailure } from "./unobserved.ts";
 
-/** Ready awaits of async bodies per turn. */
-const ASYNC_BUDGET = 1_024;
+/** Ready awaits of async bodies, and operations on descriptors that need not wait, per turn. */
+const ASYNC_BUDGET = 256;
 /** Busy runtimes look for cycles of joins once per so many turns; idle ones at once. */
 const CYCLE_CHECK_TURNS = 64;
 /** Default grace of cancelled tasks, in ms. */

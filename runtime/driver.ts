@@ -20,6 +20,8 @@ import type { Clock } from "./clock.ts";
 
 /** How long turns go on before the host's event loop gets one, in ms of real time. */
 const SLICE_MS = 1;
+/** A park this long was a sleep, in ms. */
+const SLEPT_MS = 0.05;
 /** The same in virtual time, in turns. */
 const TURNS_PER_SLICE = 256;
 /** Rounds of the microtask queue that async bodies get before the runtime parks. */
@@ -57,6 +59,11 @@ class TimeSlice {
   isOver(): boolean {
     return performance.now() >= this.endMs;
   }
+
+  /** After a park: a real sleep gave the host its turn; one that ended at once did not. */
+  resume(parkedMs: number): void {
+    if (performance.now() - parkedMs > SLEPT_MS) this.begin();
+  }
 }
 
 /** So many turns go on, whatever time they take. */
@@ -71,6 +78,8 @@ class TurnSlice {
   isOver(): boolean {
     return ++this.#turns >= TURNS_PER_SLICE;
   }
+
+  resume(): void {}
 }
 
 interface Run {
@@ -176,8 +185,9 @@ export class Driver {
         await undefined;
         if (this.#holds === 0 || !queue.isEmpty) continue;
       }
-      // The slice goes on: a park that ends at once gave the host no turn.
+      const parkedMs = performance.now();
       await this.#park();
+      slice.resume(parkedMs);
     }
     this.#isDriving = false;
     this.#parker.rest?.();
