@@ -96,8 +96,10 @@ export function textOf(address: SocketAddress): string {
  * once (no Nagle); `setNoDelay(false)` changes that. Cancelled, the attempt is
  * given up and its descriptor closed.
  *
- * @returns The connection; close it
- * @throws {IoError} `ECONNREFUSED`, `ETIMEDOUT`, `ENOENT`…; of several addresses, the last one's
+ * @returns The connection; close it. One that is dropped unseen (a branch of `Future.all` beside one
+ * that failed) stays open.
+ * @throws {IoError} `ECONNREFUSED`, `ETIMEDOUT`, `ENOENT`…; of several addresses, the last one's;
+ * `EAGAIN` when a Unix socket's backlog is full. What resolves names throws the host's own error.
  *
  * @example
  * ```ts ignore
