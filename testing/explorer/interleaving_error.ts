@@ -80,7 +80,7 @@ export class InterleavingError extends Error {
     const { reason, what, schedule, trace, preemptions, schedules, stack } = details;
     super(
       `Cannot pass every interleaving: ${what}\n` +
-        `schedule ${schedule} (the ${schedules}th run, ${preemptions} preemptions)\n` +
+        `schedule ${schedule} (run ${schedules}, preemptions ${preemptions})\n` +
         trace.map((line, i) => `  ${String(i + 1).padStart(3)}  ${line}`).join("\n") +
         (stack ? `\nin the worker: ${stack}` : ""),
     );
