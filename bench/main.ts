@@ -29,6 +29,8 @@ const BENCHES = [
   "reactor_pipes",
   "reactor_wake",
   "reactor_host",
+  "memory_allocators",
+  "memory_queues",
 ];
 
 const runtimes = (option("runtime")?.split(",") ?? ["deno", "node"]) as RuntimeName[];

@@ -14,6 +14,7 @@ export const PEERS = {
   "koffi": "3.3.4",
   "p-limit": "7.3.3",
   "p-queue": "9.3.5",
+  "ringbuf.js": "0.4.0",
 } as const;
 
 type Fx<T> = { readonly _: T; [Symbol.iterator](): Iterator<unknown, T> };
@@ -97,6 +98,21 @@ export async function pQueue(): Promise<
     };
   }>("p-queue");
   return module.default;
+}
+
+/** ringbuf.js. */
+export function ringbuf(): Promise<{
+  RingBuffer: {
+    new (storage: SharedArrayBuffer, type: typeof Uint8Array): {
+      push(elements: Uint8Array, length: number): number;
+      pop(elements: Uint8Array, length: number): number;
+      available_read(): number;
+      available_write(): number;
+    };
+    getStorageForCapacity(capacity: number, type: typeof Uint8Array): SharedArrayBuffer;
+  };
+}> {
+  return load("ringbuf.js");
 }
 
 function load<M>(name: string): Promise<M> {

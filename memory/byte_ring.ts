@@ -1,0 +1,261 @@
+/**
+ * Messages of any length from one thread to another.
+ *
+ * Invariant: the producer alone moves tail, after writing; the consumer alone moves head, after reading; the
+ * bytes between belong to the consumer, all others to the producer, and each touches its own without
+ * `Atomics`. A message is its length in one word, then its bytes, in one piece: where it would not fit
+ * before the end, a word of -1 sends the reader to the beginning.
+ *
+ * Simon Cooke, "The Bip Buffer" (2003), with a mark instead of a second region; the counters: Leslie
+ * Lamport, "Specifying Concurrent Program Modules" (1983).
+ *
+ * @module
+ */
+
+import { EMPTY, FULL } from "./answers.ts";
+import { checkInteger, checkOptions, roundCapacity, shown } from "./check.ts";
+import {
+  createRegion,
+  type Handle,
+  LINE_WORDS,
+  openRegion,
+  paramOf,
+  type Place,
+  roundToLine,
+  View,
+} from "./layout.ts";
+
+const HEAD = LINE_WORDS;
+const TAIL = 2 * LINE_WORDS;
+const DATA = 3 * LINE_WORDS;
+const HEADER_BYTES = 4;
+const TO_BEGINNING = -1;
+const LEAST_BYTES = 64;
+
+/**
+ * A bounded queue of byte messages from one thread to another.
+ *
+ * One thread pushes, one reads; they may be the same. Every operation is wait-free, O(length). A
+ * message takes its length rounded up to 4, plus 4 bytes; the longest has half of the capacity less 4.
+ *
+ * Capacity, in bytes: rounded up to a power of two, at least 64. A worker that dies in the middle of a
+ * call has added, or taken, nothing by it; another may attach and go on in its place.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { ByteRing, EMPTY } from "@vais/runtime/memory";
+ *
+ * const ring = ByteRing.create(1024);
+ * const consumer = ByteRing.attach(ring.handle); // in another worker
+ * ring.push(new TextEncoder().encode("hello"));
+ * const message = consumer.pop();
+ * assert(message !== EMPTY && new TextDecoder().decode(message) === "hello");
+ * assert(consumer.pop() === EMPTY);
+ * ```
+ */
+export class ByteRing extends View<"ByteRing"> {
+  readonly #words: Int32Array;
+  readonly #bytes: Uint8Array;
+  readonly #mask: number;
+  /** The other side's counter as last seen. */
+  #head: number;
+  #tail: number;
+  /** Bytes that fit, lengths and padding included. */
+  readonly capacity: number;
+  /** Bytes of the longest message. */
+  readonly longest: number;
+
+  private constructor(handle: Handle<"ByteRing">) {
+    super(handle);
+    const words = this.#words = openRegion("ByteRing", handle);
+    this.capacity = paramOf(words, 0);
+    this.longest = this.capacity / 2 - HEADER_BYTES;
+    this.#mask = this.capacity - 1;
+    this.#bytes = new Uint8Array(handle.buffer, handle.byteOffset + DATA * 4, this.capacity);
+    this.#head = Atomics.load(words, HEAD);
+    this.#tail = this.#head;
+  }
+
+  /** Bytes that one of so many takes, with what it needs itself. */
+  static byteLength(capacity: number): number {
+    return roundToLine(DATA * 4 + roundCapacity("create a ByteRing", capacity, LEAST_BYTES));
+  }
+
+  /** An empty one. `start`: where its counters begin (a multiple of 4), for tests. */
+  static create(capacity: number, options?: { at?: Place; start?: number }): ByteRing {
+    const action = "create a ByteRing";
+    const { at, start = 0 } = checkOptions(action, options);
+    checkInteger(action, "the start", start, -(2 ** 31), 2 ** 31 - 1);
+    const size = roundCapacity(action, capacity, LEAST_BYTES);
+    const handle = createRegion("ByteRing", ByteRing.byteLength(size), [size], at);
+    const words = openRegion("ByteRing", handle);
+    Atomics.store(words, HEAD, start & ~3);
+    Atomics.store(words, TAIL, start & ~3);
+    return new ByteRing(handle);
+  }
+
+  /** The one that `handle` names, in this thread. */
+  static attach(handle: Handle<"ByteRing">): ByteRing {
+    return new ByteRing(handle);
+  }
+
+  /** The producer adds a copy of `message`: true, or FULL. One that never fits is a `RangeError`. */
+  push(message: Uint8Array): true | typeof FULL {
+    if (!(message instanceof Uint8Array)) {
+      throw new TypeError(`Cannot push to a ByteRing: it is ${shown(message)} (pass a Uint8Array)`);
+    }
+    const at = this.#claim(message.length);
+    if (at < 0) return FULL;
+    this.#bytes.set(message, at);
+    this.#publish(at, message.length);
+    return true;
+  }
+
+  /**
+   * The producer adds a message of `length` bytes that `write` puts in place, in `bytes` from `offset` on: true,
+   * or FULL. If `write` throws nothing is added. It must not use this ring.
+   */
+  pushWith(
+    length: number,
+    write: (bytes: Uint8Array, offset: number, length: number) => void,
+  ): true | typeof FULL {
+    checkInteger("push to a ByteRing", "the length", length, 0, this.longest);
+    checkFunction("push to a ByteRing", write);
+    const at = this.#claim(length);
+    if (at < 0) return FULL;
+    write(this.#bytes, at, length);
+    this.#publish(at, length);
+    return true;
+  }
+
+  /** The consumer takes a copy of the first message, or EMPTY. */
+  pop(): Uint8Array<ArrayBuffer> | typeof EMPTY {
+    const at = this.#first();
+    if (at < 0) return EMPTY;
+    const length = this.#words[DATA + at / 4 - 1]!;
+    const message = new Uint8Array(length);
+    message.set(this.#bytes.subarray(at, at + length));
+    this.#release(at, length);
+    return message;
+  }
+
+  /**
+   * The consumer takes the first message into `target`: answers its length, or EMPTY. When it is longer than `target`
+   * that is a `RangeError`, and it stays: `nextLength` tells before.
+   */
+  popInto(target: Uint8Array): number | typeof EMPTY {
+    if (!(target instanceof Uint8Array)) {
+      throw new TypeError(
+        `Cannot pop from a ByteRing: the target is ${shown(target)} (pass a Uint8Array)`,
+      );
+    }
+    const at = this.#first();
+    if (at < 0) return EMPTY;
+    const length = this.#words[DATA + at / 4 - 1]!;
+    if (length > target.length) {
+      throw new RangeError(
+        `Cannot pop from a ByteRing: the message has ${length} bytes (the target has room for ${target.length})`,
+      );
+    }
+    target.set(this.#bytes.subarray(at, at + length));
+    this.#release(at, length);
+    return length;
+  }
+
+  /**
+   * The consumer lets `read` look at the first message where it lies, in `bytes` from `offset` on, and then removes it: true,
+   * or EMPTY. If `read` throws the message stays. `bytes` must not be kept; `read` must not use this ring.
+   */
+  read(read: (bytes: Uint8Array, offset: number, length: number) => void): true | typeof EMPTY {
+    checkFunction("read from a ByteRing", read);
+    const at = this.#first();
+    if (at < 0) return EMPTY;
+    const length = this.#words[DATA + at / 4 - 1]!;
+    read(this.#bytes, at, length);
+    this.#release(at, length);
+    return true;
+  }
+
+  /** The length of the first message, or EMPTY. For the consumer. */
+  nextLength(): number | typeof EMPTY {
+    const at = this.#first();
+    return at < 0 ? EMPTY : this.#words[DATA + at / 4 - 1]!;
+  }
+
+  /** Bytes in use, lengths and padding included: exact for the two threads while the other rests. */
+  get used(): number {
+    const head = Atomics.load(this.#words, HEAD);
+    return Math.min((Atomics.load(this.#words, TAIL) - head) | 0, this.capacity);
+  }
+
+  /** Whether there is no message. Wait-free, O(1). */
+  get isEmpty(): boolean {
+    return this.used === 0;
+  }
+
+  /** Where a message of `length` bytes goes, or -1. */
+  #claim(length: number): number {
+    if (length > this.longest) {
+      throw new RangeError(
+        `Cannot push to a ByteRing: the message has ${length} bytes (at most ${this.longest} fit)`,
+      );
+    }
+    const words = this.#words;
+    let tail = Atomics.load(words, TAIL);
+    const size = sizeOf(length);
+    const rest = this.capacity - (tail & this.#mask);
+    const needed = size <= rest ? size : rest + size;
+    let used = (tail - this.#head) | 0;
+    if (used < 0 || this.capacity - used < needed) {
+      this.#head = Atomics.load(words, HEAD);
+      used = (tail - this.#head) | 0;
+      if (this.capacity - used < needed) return -1;
+    }
+    if (size > rest) {
+      words[DATA + (tail & this.#mask) / 4] = TO_BEGINNING;
+      tail += rest;
+    }
+    return (tail & this.#mask) + HEADER_BYTES;
+  }
+
+  #publish(at: number, length: number): void {
+    const words = this.#words;
+    const tail = Atomics.load(words, TAIL);
+    words[DATA + at / 4 - 1] = length;
+    Atomics.store(words, TAIL, this.#after(tail, at, length));
+  }
+
+  /** Where the first message begins, or -1. */
+  #first(): number {
+    const words = this.#words;
+    const head = Atomics.load(words, HEAD);
+    const items = (this.#tail - head) | 0;
+    if (items <= 0 || items > this.capacity) {
+      this.#tail = Atomics.load(words, TAIL);
+      if (this.#tail === head) return -1;
+    }
+    const at = head & this.#mask;
+    return words[DATA + at / 4] === TO_BEGINNING ? HEADER_BYTES : at + HEADER_BYTES;
+  }
+
+  #release(at: number, length: number): void {
+    const head = Atomics.load(this.#words, HEAD);
+    Atomics.store(this.#words, HEAD, this.#after(head, at, length));
+  }
+
+  /** The counter behind the message that lies at `at`. */
+  #after(counter: number, at: number, length: number): number {
+    const skipped = (at - HEADER_BYTES - counter) & this.#mask;
+    return (counter + skipped + sizeOf(length)) | 0;
+  }
+}
+
+function sizeOf(length: number): number {
+  return HEADER_BYTES + ((length + 3) & ~3);
+}
+
+function checkFunction(action: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new TypeError(`Cannot ${action}: ${shown(value)} is no function (pass one)`);
+}

@@ -1,0 +1,242 @@
+/**
+ * Five levels, first in first out inside each, and waiting raises: exactly.
+ *
+ * Invariant: within a level the first has waited longest, so it is raised most. The best item of all is
+ * therefore among the five first ones, and nothing needs to be moved when time passes: the order is
+ * that of sorting everything by (level - boost, arrival), at every moment.
+ *
+ * Aging: Abraham Silberschatz, Peter B. Galvin, "Operating System Concepts" (1994), chapter 5; the lock:
+ * Ulrich Drepper, "Futexes Are Tricky" (2004).
+ *
+ * @module
+ */
+
+import { EMPTY, FULL } from "./answers.ts";
+import { checkInteger, checkOptions, exactCapacity, isInt32, refuseInt32, shown } from "./check.ts";
+import { Lanes, laneWords } from "./lanes.ts";
+import {
+  createRegion,
+  type Handle,
+  LINE_WORDS,
+  openRegion,
+  paramOf,
+  type Place,
+  roundToLine,
+  View,
+} from "./layout.ts";
+import { LockWord } from "./lock_word.ts";
+
+const ACTION = "create a PriorityQueue";
+const LOCK = LINE_WORDS;
+const TICK = LINE_WORDS + 1;
+const SEQUENCE = LINE_WORDS + 2;
+const PUSHED = LINE_WORDS + 3;
+const POPPED = LINE_WORDS + 4;
+const LANES = 2 * LINE_WORDS;
+const AT_TICK = 1;
+const AT_SEQUENCE = 2;
+
+/** The levels, the most urgent first; their numbers are their places, 0 to 4. */
+export const PRIORITIES = ["critical", "high", "normal", "low", "background"] as const;
+
+/** A level. */
+export type Priority = (typeof PRIORITIES)[number];
+
+/** How a {@linkcode PriorityQueue} behaves, and where it is made. */
+export interface PriorityQueueOptions {
+  /** Whether waiting raises. Default true. */
+  readonly agingEnabled?: boolean;
+  /** After so many ticks an item is raised by one level, after twice as many by two … Default 100. */
+  readonly agingThreshold?: number;
+  /** By so many levels at most, 0 to 4. Default 2. */
+  readonly maxAgeBoost?: number;
+  /** Where to make it. */
+  readonly at?: Place;
+  /** Where ticks and arrivals begin to count, for tests. */
+  readonly start?: number;
+}
+
+/** What a {@linkcode PriorityQueue} tells of itself, all of one moment. */
+export interface PriorityQueueStats {
+  /** Items in it. */
+  readonly size: number;
+  /** Items added since it was made, modulo 2 ** 32. */
+  readonly totalPushed: number;
+  /** Items taken, or cleared, since it was made, modulo 2 ** 32. */
+  readonly totalPopped: number;
+  /** Ticks since it was made, an int32 that wraps. */
+  readonly tick: number;
+  /** Items by the level they were added with, most urgent first. */
+  readonly perLevel: readonly number[];
+}
+
+/**
+ * A bounded queue of int32 values with five levels, between any number of threads.
+ *
+ * Blocking: every operation takes one lock for some dozens of instructions, O(levels), and a worker
+ * that is killed in there blocks the queue for ever. Linearizable. Ages are compared within 2 ** 31
+ * ticks and arrivals. Capacity: exact, for all levels together.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { EMPTY, PriorityQueue } from "@vais/runtime/memory";
+ *
+ * const queue = PriorityQueue.create(100); // a worker: PriorityQueue.attach(handle)
+ * queue.push(1, "low");
+ * queue.tick(200); // raised by two: it counts as "high"
+ * queue.push(2);
+ * queue.push(3, "critical");
+ * assertEquals([queue.pop(), queue.pop(), queue.pop(), queue.pop()], [3, 1, 2, EMPTY]);
+ * ```
+ */
+export class PriorityQueue extends View<"PriorityQueue"> {
+  readonly #words: Int32Array;
+  readonly #lock: LockWord;
+  readonly #lanes: Lanes;
+  readonly #threshold: number;
+  readonly #boost: number;
+  /** How many items fit. */
+  readonly capacity: number;
+
+  private constructor(handle: Handle<"PriorityQueue">) {
+    super(handle);
+    const words = this.#words = openRegion("PriorityQueue", handle);
+    this.capacity = paramOf(words, 0);
+    this.#threshold = paramOf(words, 1);
+    this.#boost = paramOf(words, 2);
+    this.#lock = new LockWord(words, LOCK);
+    this.#lanes = new Lanes(words, LANES, PRIORITIES.length);
+  }
+
+  /** Bytes that one of so many items takes. */
+  static byteLength(capacity: number): number {
+    const nodes = laneWords(PRIORITIES.length, exactCapacity(ACTION, capacity));
+    return roundToLine((LANES + nodes) * 4);
+  }
+
+  /** An empty one. */
+  static create(capacity: number, options?: PriorityQueueOptions): PriorityQueue {
+    const given = checkOptions(ACTION, options);
+    const { agingEnabled = true, agingThreshold = 100, maxAgeBoost = 2, start = 0 } = given;
+    if (typeof agingEnabled !== "boolean") {
+      throw new TypeError(
+        `Cannot ${ACTION}: agingEnabled is ${shown(agingEnabled)} (pass a boolean)`,
+      );
+    }
+    checkInteger(ACTION, "agingThreshold", agingThreshold, 1, 2 ** 31 - 1);
+    checkInteger(ACTION, "maxAgeBoost", maxAgeBoost, 0, PRIORITIES.length - 1);
+    checkInteger(ACTION, "the start", start, -(2 ** 31), 2 ** 31 - 1);
+    const params = [capacity, agingThreshold, agingEnabled ? maxAgeBoost : 0];
+    const bytes = PriorityQueue.byteLength(capacity);
+    const queue = new PriorityQueue(createRegion("PriorityQueue", bytes, params, given.at));
+    queue.#words[TICK] = start;
+    queue.#words[SEQUENCE] = start;
+    queue.#lanes.fill(capacity);
+    return queue;
+  }
+
+  /** The one that `handle` names, in this thread. */
+  static attach(handle: Handle<"PriorityQueue">): PriorityQueue {
+    return new PriorityQueue(handle);
+  }
+
+  /** Adds an int32 with a level, by default "normal": true, or FULL. */
+  push(value: number, priority: Priority = "normal"): true | typeof FULL {
+    if (!isInt32(value)) refuseInt32("push to a PriorityQueue", value);
+    const level = PRIORITIES.indexOf(priority);
+    if (level < 0) {
+      throw new TypeError(
+        `Cannot push to a PriorityQueue: the priority is ${shown(priority)} ` +
+          `(pass ${PRIORITIES.join(", ")})`,
+      );
+    }
+    const words = this.#words;
+    this.#lock.lock();
+    const pushed = this.#lanes.push(level, value, words[TICK]!, words[SEQUENCE]!);
+    if (pushed) (words[SEQUENCE]!++, words[PUSHED]!++);
+    this.#lock.unlock();
+    return pushed || FULL;
+  }
+
+  /** Takes the first of those that count as most urgent now, or EMPTY. */
+  pop(): number | typeof EMPTY {
+    this.#lock.lock();
+    const value = this.#take();
+    this.#lock.unlock();
+    return value;
+  }
+
+  /** What `pop` would take, or EMPTY. */
+  peek(): number | typeof EMPTY {
+    this.#lock.lock();
+    const level = this.#best();
+    const value = level < 0 ? EMPTY : this.#lanes.peek(level, 0);
+    this.#lock.unlock();
+    return value;
+  }
+
+  /** Lets `ticks` pass: what waits ages. Wait-free, O(1). Answers the tick. */
+  tick(ticks = 1): number {
+    checkInteger("let ticks pass", "the number of ticks", ticks, 0, 2 ** 31 - 1);
+    return (Atomics.add(this.#words, TICK, ticks) + ticks) | 0;
+  }
+
+  /** Removes all; answers how many. O(n). */
+  clear(): number {
+    return this.drain().length;
+  }
+
+  /** Takes all, at one moment, in the order of `pop`. O(n). */
+  drain(): number[] {
+    const values: number[] = [];
+    this.#lock.lock();
+    for (let value = this.#take(); value !== EMPTY; value = this.#take()) values.push(value);
+    this.#lock.unlock();
+    return values;
+  }
+
+  /** Items in it. */
+  get size(): number {
+    return this.stats().size;
+  }
+
+  /** Whether it has none. */
+  get isEmpty(): boolean {
+    return this.size === 0;
+  }
+
+  /** Its figures, all of one moment. */
+  stats(): PriorityQueueStats {
+    this.#lock.lock();
+    const perLevel = PRIORITIES.map((_, level) => this.#lanes.size(level));
+    const [tick, pushed, popped] = [TICK, PUSHED, POPPED].map((at) => this.#words[at]!);
+    this.#lock.unlock();
+    const size = perLevel.reduce((sum, one) => sum + one, 0);
+    return { size, totalPushed: pushed! >>> 0, totalPopped: popped! >>> 0, tick: tick!, perLevel };
+  }
+
+  #take(): number | typeof EMPTY {
+    const level = this.#best();
+    if (level < 0) return EMPTY;
+    this.#words[POPPED]!++;
+    return this.#lanes.shift(level);
+  }
+
+  /** The level whose first item is best now, or -1. */
+  #best(): number {
+    const lanes = this.#lanes;
+    const now = Atomics.load(this.#words, TICK);
+    let best = -1;
+    let rank = 0;
+    for (let level = 0; level < PRIORITIES.length; level++) {
+      if (lanes.isEmpty(level)) continue;
+      const age = (now - lanes.peek(level, AT_TICK)) | 0;
+      const own = Math.max(0, level - Math.min(Math.floor(age / this.#threshold), this.#boost));
+      const wins = best < 0 || own < rank || own === rank &&
+          ((lanes.peek(level, AT_SEQUENCE) - lanes.peek(best, AT_SEQUENCE)) | 0) < 0;
+      if (wins) (best = level, rank = own);
+    }
+    return best;
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Many threads add records of fixed length, many take them, first in, first out.
+ *
+ * Invariant and algorithm: see {@linkcode MpmcRing}. The record lies in the cell, behind the stamp: who
+ * has claimed a cell owns it, and copies in or out without `Atomics`.
+ *
+ * Dmitry Vyukov, "Bounded MPMC queue" (2010); crossbeam `array_queue.rs` (2019).
+ *
+ * @module
+ */
+
+import type { CLOSED, EMPTY, FULL, RETRY } from "./answers.ts";
+import { checkInteger, checkOptions, roundCapacity, shown } from "./check.ts";
+import { createRegion, type Handle, openRegion, paramOf, type Place, View } from "./layout.ts";
+import { MpmcRing, popAnswer, pushAnswer, ringBytes } from "./mpmc_ring.ts";
+
+const ACTION = "create a RecordQueue";
+const STAMP_WORDS = 2;
+const ARRAYS = [Int32Array, Float64Array, Uint8Array] as const;
+const TYPES = ["int32", "float64", "uint8"] as const;
+
+type Numbers = Int32Array | Float64Array | Uint8Array;
+
+/** What a {@linkcode RecordQueue} is made with. */
+export interface RecordQueueOptions {
+  /** What a record is made of. Default "float64". */
+  readonly type?: "int32" | "float64" | "uint8";
+  /** Where to make it. */
+  readonly at?: Place;
+  /** Where its positions begin, for tests. */
+  readonly start?: number;
+}
+
+/**
+ * A bounded queue of records of `length` numbers each, between any number of threads.
+ *
+ * Linearizable; lock-free, O(length); what RETRY means and what a worker leaves that dies between claim and
+ * publish is as in `MpmcQueue`. Numbers are converted as the typed array does. Capacity: rounded up
+ * to a power of two, at least 2.
+ *
+ * @example
+ * ```ts
+ * import { assert } from "@std/assert";
+ * import { RecordQueue } from "@vais/runtime/memory";
+ *
+ * const points = RecordQueue.create(64, 2); // a worker: RecordQueue.attach(handle)
+ * points.push([1.5, 2.5]);
+ * const point = new Float64Array(2);
+ * assert(points.pop(point) === true && point[1] === 2.5);
+ * ```
+ */
+export class RecordQueue extends View<"RecordQueue"> {
+  readonly #ring: MpmcRing;
+  readonly #numbers: Numbers;
+  /** Numbers per int32 word. */
+  readonly #scale: number;
+  /** Numbers in a record. */
+  readonly length: number;
+
+  private constructor(handle: Handle<"RecordQueue">) {
+    super(handle);
+    const words = openRegion("RecordQueue", handle);
+    this.#ring = new MpmcRing(words);
+    this.length = paramOf(words, 2);
+    const array = ARRAYS[paramOf(words, 3)]!;
+    this.#scale = 4 / array.BYTES_PER_ELEMENT;
+    const make = array as new (buffer: SharedArrayBuffer, at: number, length: number) => Numbers;
+    this.#numbers = new make(handle.buffer, handle.byteOffset, words.length * this.#scale);
+  }
+
+  /** Bytes that one takes. */
+  static byteLength(
+    capacity: number,
+    length: number,
+    type: "int32" | "float64" | "uint8" = "float64",
+  ): number {
+    return ringBytes(roundCapacity(ACTION, capacity, 2), cellWords(length, type));
+  }
+
+  /** An empty one, whose records have `length` numbers. */
+  static create(capacity: number, length: number, options?: RecordQueueOptions): RecordQueue {
+    const { type = "float64", at, start = 0 } = checkOptions(ACTION, options);
+    checkInteger(ACTION, "the start", start, -(2 ** 31), 2 ** 31 - 1);
+    const bytes = RecordQueue.byteLength(capacity, length, type);
+    const size = roundCapacity(ACTION, capacity, 2);
+    const params = [size, cellWords(length, type), length, TYPES.indexOf(type)];
+    const queue = new RecordQueue(createRegion("RecordQueue", bytes, params, at));
+    queue.#ring.fill(start);
+    return queue;
+  }
+
+  /** The one that `handle` names, in this thread. */
+  static attach(handle: Handle<"RecordQueue">): RecordQueue {
+    return new RecordQueue(handle);
+  }
+
+  /** Adds a copy of the first `length` numbers of `record`: true, or FULL, RETRY, CLOSED. */
+  push(record: ArrayLike<number>): true | typeof FULL | typeof RETRY | typeof CLOSED {
+    checkRecord("push to a RecordQueue", record, this.length);
+    const cell = this.#ring.claimPush();
+    if (cell < 0) return pushAnswer(cell);
+    const at = (cell + STAMP_WORDS) * this.#scale;
+    for (let i = 0; i < this.length; i++) this.#numbers[at + i] = record[i]!;
+    this.#ring.publishPush(cell);
+    return true;
+  }
+
+  /** Takes the first record into `target`: true, or EMPTY, RETRY, CLOSED. */
+  pop(
+    target: Int32Array | Float64Array | Uint8Array | number[],
+  ): true | typeof EMPTY | typeof RETRY | typeof CLOSED {
+    checkRecord("pop from a RecordQueue", target, Array.isArray(target) ? 0 : this.length);
+    const cell = this.#ring.claimPop();
+    if (cell < 0) return popAnswer(cell);
+    const at = (cell + STAMP_WORDS) * this.#scale;
+    for (let i = 0; i < this.length; i++) target[i] = this.#numbers[at + i]!;
+    this.#ring.publishPop(cell);
+    return true;
+  }
+
+  /** Nothing can be added from now on. True for the first to close. Wait-free, O(1). */
+  close(): boolean {
+    return this.#ring.close();
+  }
+
+  /** Whether `close` was called. Wait-free, O(1). */
+  get isClosed(): boolean {
+    return this.#ring.isClosed;
+  }
+
+  /** Records now: exact only while nobody else is at it. Wait-free, O(1). */
+  get size(): number {
+    return this.#ring.size;
+  }
+
+  /** Whether `size` is 0. */
+  get isEmpty(): boolean {
+    return this.#ring.size === 0;
+  }
+
+  /** How many records fit. */
+  get capacity(): number {
+    return this.#ring.capacity;
+  }
+}
+
+/** Even, so that each record lies at a multiple of 8 bytes. */
+function cellWords(length: number, type: (typeof TYPES)[number]): number {
+  checkInteger(ACTION, "the record's length", length, 1, 2 ** 16);
+  const array = ARRAYS[TYPES.indexOf(type)];
+  if (array === undefined) {
+    throw new TypeError(`Cannot ${ACTION}: the type is ${shown(type)} (pass ${TYPES.join(", ")})`);
+  }
+  return STAMP_WORDS + 2 * Math.ceil(length * array.BYTES_PER_ELEMENT / 8);
+}
+
+/**
+ * All is checked before a cell is claimed: what throws while it is copied would leave the cell claimed.
+ */
+function checkRecord(action: string, record: ArrayLike<number>, length: number): void {
+  const isView = ArrayBuffer.isView(record);
+  if (!isView && !Array.isArray(record)) {
+    throw new TypeError(
+      `Cannot ${action}: the record is ${shown(record)} (pass an array or a typed array)`,
+    );
+  }
+  if (length > 0 && !(record.length >= length)) {
+    throw new RangeError(
+      `Cannot ${action}: the record has ${record.length} numbers (${length} are needed)`,
+    );
+  }
+  for (let i = isView ? Math.max(length, 1) - 1 : 0; i < length; i++) {
+    if (typeof record[i] === "number") continue;
+    throw new TypeError(`Cannot ${action}: number ${i} is ${shown(record[i])} (pass numbers)`);
+  }
+}

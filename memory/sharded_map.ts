@@ -1,0 +1,250 @@
+/**
+ * A hash table that several threads read and write.
+ *
+ * Invariant: a key belongs to one shard, chosen by the high bits of its hash; see {@linkcode MapShard} for
+ * what holds inside one. What concerns all shards takes all locks, in order.
+ *
+ * Lock striping: Doug Lea, `ConcurrentHashMap` (2004).
+ *
+ * @module
+ */
+
+import { FULL } from "./answers.ts";
+import {
+  checkInteger,
+  checkOptions,
+  exactCapacity,
+  isInt32,
+  refuseInt32,
+  roundCapacity,
+} from "./check.ts";
+import { ByteKeys, IntKeys, type KeyCodec } from "./key_codec.ts";
+import {
+  createRegion,
+  type Handle,
+  LINE_WORDS,
+  openRegion,
+  paramOf,
+  type Place,
+  View,
+} from "./layout.ts";
+import { MapShard, shardWords } from "./map_shard.ts";
+
+const ACTION = "create a ShardedMap";
+const INT_KEYS = -1;
+
+/** How a {@linkcode ShardedMap} is made. */
+export interface ShardedMapOptions {
+  /** How many shards, rounded up to a power of two, at most 256. Default 16. */
+  readonly shards?: number;
+  /** Where to make it. */
+  readonly at?: Place;
+}
+
+/** What keys of bytes can be given as; a string stands for its UTF-8. */
+export type ByteKey = string | Uint8Array;
+
+/**
+ * A map between any number of threads, from int32 or byte-string keys to int32 values.
+ *
+ * `get` and `has` are lock-free unless entries are removed all the time (after 8 attempts they take the
+ * lock). Changing blocks others out of one shard of `shards` for O(1) expected; `entries`, `clear` and
+ * `countExact` take all of them. Linearizable for each key. A worker killed while it changes a shard blocks it:
+ * `repair()` frees such shards, with what they hold, once the others rest.
+ *
+ * Capacity: room for at least so many, if the hash spreads them evenly; each shard has its share, rounded up
+ * to a power of two, and answers FULL when 7/8 of it are used. The table does not grow.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { ShardedMap } from "@vais/runtime/memory";
+ *
+ * const ids = ShardedMap.createBytes(1000, 32); // a worker: ShardedMap.attach(handle)
+ * ids.put("alice", 1);
+ * ids.add("visits", 5);
+ * assertEquals([ids.get("alice"), ids.add("visits", 1), ids.get("bob")], [1, 6, undefined]);
+ * assertEquals([ids.remove("alice"), ids.count], [true, 1]);
+ * ```
+ */
+export class ShardedMap<K extends number | ByteKey = number> extends View<"ShardedMap"> {
+  readonly #key: KeyCodec<K>;
+  readonly #shards: readonly MapShard[];
+  readonly #shift: number;
+
+  private constructor(handle: Handle<"ShardedMap">) {
+    super(handle);
+    const words = openRegion("ShardedMap", handle);
+    const [shards, slots, keyBytes] = [0, 1, 2].map((i) => paramOf(words, i)) as Sizes;
+    this.#key = codecOf(keyBytes) as KeyCodec<unknown> as KeyCodec<K>;
+    this.#shift = 32 - Math.log2(shards);
+    const each = shardWords(slots, this.#key.words.length);
+    this.#shards = Array.from(
+      { length: shards },
+      (_, i) => new MapShard(words, LINE_WORDS + i * each, slots, this.#key),
+    );
+  }
+
+  /** Bytes that one takes; without `keyBytes` its keys are int32. */
+  static byteLength(capacity: number, keyBytes?: number, shards = 16): number {
+    const [count, slots, bytes] = sizesOf(capacity, keyBytes, shards);
+    return (LINE_WORDS + count * shardWords(slots, codecOf(bytes).words.length)) * 4;
+  }
+
+  /** An empty one, with int32 keys. */
+  static create(capacity: number, options?: ShardedMapOptions): ShardedMap<number> {
+    return new ShardedMap<number>(made(capacity, undefined, options));
+  }
+
+  /** An empty one, whose keys are up to `keyBytes` bytes. */
+  static createBytes(
+    capacity: number,
+    keyBytes: number,
+    options?: ShardedMapOptions,
+  ): ShardedMap<ByteKey> {
+    checkInteger(ACTION, "the key's length", keyBytes, 1, 1024);
+    return new ShardedMap<ByteKey>(made(capacity, keyBytes, options));
+  }
+
+  /** The one that `handle` names, in this thread. */
+  static attach<K extends number | ByteKey = number>(handle: Handle<"ShardedMap">): ShardedMap<K> {
+    return new ShardedMap<K>(handle);
+  }
+
+  /** The value of `key`, or undefined. */
+  get(key: K): number | undefined {
+    return this.#shardOf("get", key).get();
+  }
+
+  /** Whether `key` has a value. */
+  has(key: K): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  /** Sets the value of `key`: true, or FULL. */
+  put(key: K, value: number): true | typeof FULL {
+    if (!isInt32(value)) refuseInt32("put", value);
+    return this.#locked("put", key, (shard) => shard.put(value) || FULL);
+  }
+
+  /** Sets the value of `key` if it has none: undefined; or answers the value that it has; or FULL. */
+  putIfAbsent(key: K, value: number): number | undefined | typeof FULL {
+    if (!isInt32(value)) refuseInt32("put", value);
+    return this.#locked("put", key, (shard) => {
+      const old = shard.valueOf();
+      return old !== undefined || shard.put(value) ? old : FULL;
+    });
+  }
+
+  /** Adds to the value of `key`, which begins at 0, as int32: answers the sum, or FULL. */
+  add(key: K, by: number): number | typeof FULL {
+    if (!isInt32(by)) refuseInt32("add", by);
+    return this.#locked("add", key, (shard) => {
+      const sum = ((shard.valueOf() ?? 0) + by) | 0;
+      return shard.put(sum) ? sum : FULL;
+    });
+  }
+
+  /** Removes `key`. True if it had a value. */
+  remove(key: K): boolean {
+    return this.fetchRemove(key) !== undefined;
+  }
+
+  /** Removes `key`; answers the value it had. */
+  fetchRemove(key: K): number | undefined {
+    return this.#locked("remove", key, (shard) => shard.remove());
+  }
+
+  /** Removes all, at one moment; answers how many. O(capacity). */
+  clear(): number {
+    return this.#allLocked(() => this.#shards.reduce((sum, shard) => sum + shard.clear(), 0));
+  }
+
+  /** Entries now: may lag while others write. Wait-free, O(shards). */
+  get count(): number {
+    return this.#shards.reduce((sum, shard) => sum + shard.count, 0);
+  }
+
+  /** Entries at one moment. O(shards). */
+  countExact(): number {
+    return this.#allLocked(() => this.count);
+  }
+
+  /** All keys and values, of one moment, in no order; byte keys as bytes. O(capacity). */
+  entries(): [key: K extends number ? number : Uint8Array<ArrayBuffer>, value: number][] {
+    const all: [number | Uint8Array<ArrayBuffer>, number][] = [];
+    this.#allLocked(() => {
+      for (const shard of this.#shards) {
+        shard.forEach((tag, value) => all.push([this.#key.decode(tag), value]));
+      }
+    });
+    return all as ReturnType<this["entries"]>;
+  }
+
+  /**
+   * Frees the shards that died with a worker, after making them whole: what that one was just changing is done or
+   * not. Only while no other thread uses the map. Answers how many there were. O(capacity).
+   */
+  repair(): number {
+    const held = this.#shards.filter((shard) => shard.lock.isHeld);
+    for (const shard of held) {
+      const entries: [number | Uint8Array, number, number][] = [];
+      shard.forEach((tag, value, hash) => entries.push([this.#key.decode(tag), value, hash]));
+      shard.reset();
+      for (const [key, value, hash] of entries) {
+        this.#key.encode("repair", key as K);
+        // An entry that was just being moved is half another: it is whole where it came from.
+        if (this.#key.hash === hash) shard.put(value);
+      }
+    }
+    return held.length;
+  }
+
+  #shardOf(action: string, key: K): MapShard {
+    this.#key.encode(action, key);
+    const index = this.#shift === 32 ? 0 : this.#key.hash >>> this.#shift;
+    return this.#shards[index]!;
+  }
+
+  #locked<T>(action: string, key: K, body: (shard: MapShard) => T): T {
+    const shard = this.#shardOf(action, key);
+    shard.lock.lock();
+    try {
+      return body(shard);
+    } finally {
+      shard.lock.unlock();
+    }
+  }
+
+  #allLocked<T>(body: () => T): T {
+    for (const shard of this.#shards) shard.lock.lock();
+    try {
+      return body();
+    } finally {
+      for (const shard of this.#shards) shard.lock.unlock();
+    }
+  }
+}
+
+type Sizes = [shards: number, slots: number, keyBytes: number];
+
+function sizesOf(capacity: unknown, keyBytes: number | undefined, shards: unknown): Sizes {
+  checkInteger(ACTION, "the number of shards", shards, 1, 256);
+  const count = roundCapacity(ACTION, shards, 1);
+  const each = Math.ceil(exactCapacity(ACTION, capacity) / count);
+  return [count, roundCapacity(ACTION, Math.ceil(each * 8 / 7) + 1, 4), keyBytes ?? INT_KEYS];
+}
+
+function codecOf(keyBytes: number): KeyCodec<number> | KeyCodec<ByteKey> {
+  return keyBytes === INT_KEYS ? new IntKeys() : new ByteKeys(keyBytes);
+}
+
+function made(
+  capacity: number,
+  keyBytes: number | undefined,
+  options: ShardedMapOptions | undefined,
+): Handle<"ShardedMap"> {
+  const { shards = 16, at } = checkOptions(ACTION, options);
+  const bytes = ShardedMap.byteLength(capacity, keyBytes, shards);
+  return createRegion("ShardedMap", bytes, sizesOf(capacity, keyBytes, shards), at);
+}
