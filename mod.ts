@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./memory/mod.ts";
 export * from "./runtime/mod.ts";
 export * from "./reactor/mod.ts";
 export * from "./scheduling/mod.ts";
