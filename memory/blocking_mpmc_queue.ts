@@ -12,8 +12,8 @@
  * @module
  */
 
-import { CLOSED, EMPTY, FULL, RETRY, TIMED_OUT } from "./answers.ts";
-import { checkInteger, checkOptions, checkTimeout, roundCapacity } from "./check.ts";
+import type { CLOSED, EMPTY, FULL, RETRY, TIMED_OUT } from "./answers.ts";
+import { checkInteger, checkOptions, roundCapacity } from "./check.ts";
 import { EventCount } from "./event_count.ts";
 import {
   createRegion,
@@ -26,7 +26,7 @@ import {
   View,
 } from "./layout.ts";
 import { MpmcQueue } from "./mpmc_queue.ts";
-import { deadlineOf, leftUntil } from "./wait_async.ts";
+import { waitFor, waitForAsync } from "./wait_for.ts";
 
 const KIND = "BlockingMpmcQueue";
 const ACTION = "create a BlockingMpmcQueue";
@@ -133,14 +133,14 @@ export class BlockingMpmcQueue extends View<"BlockingMpmcQueue"> {
 
   /** Adds an int32, waiting for room: true, or CLOSED, TIMED_OUT. Blocks. */
   push(value: number, timeoutMs?: number | null): true | typeof CLOSED | typeof TIMED_OUT {
-    const attempt = () => this.tryPush(value);
-    return this.#wait("push to a BlockingMpmcQueue", this.#room, attempt, timeoutMs);
+    const action = "push to a BlockingMpmcQueue";
+    return waitFor(action, this.#room, () => this.tryPush(value), this.#spins, timeoutMs);
   }
 
   /** Takes the first value, waiting for one; or CLOSED, TIMED_OUT. Blocks. */
   pop(timeoutMs?: number | null): number | typeof CLOSED | typeof TIMED_OUT {
-    const attempt = () => this.tryPop();
-    return this.#wait("pop from a BlockingMpmcQueue", this.#items, attempt, timeoutMs);
+    const action = "pop from a BlockingMpmcQueue";
+    return waitFor(action, this.#items, () => this.tryPop(), this.#spins, timeoutMs);
   }
 
   /** {@linkcode push} without blocking the thread. Keeps the program alive meanwhile. */
@@ -148,14 +148,14 @@ export class BlockingMpmcQueue extends View<"BlockingMpmcQueue"> {
     value: number,
     timeoutMs?: number | null,
   ): Promise<true | typeof CLOSED | typeof TIMED_OUT> {
-    const attempt = () => this.tryPush(value);
-    return this.#waitAsync("push to a BlockingMpmcQueue", this.#room, attempt, timeoutMs);
+    const action = "push to a BlockingMpmcQueue";
+    return waitForAsync(action, this.#room, () => this.tryPush(value), timeoutMs);
   }
 
   /** {@linkcode pop} without blocking the thread. Keeps the program alive meanwhile. */
   popAsync(timeoutMs?: number | null): Promise<number | typeof CLOSED | typeof TIMED_OUT> {
-    const attempt = () => this.tryPop();
-    return this.#waitAsync("pop from a BlockingMpmcQueue", this.#items, attempt, timeoutMs);
+    const action = "pop from a BlockingMpmcQueue";
+    return waitForAsync(action, this.#items, () => this.tryPop(), timeoutMs);
   }
 
   /** No push succeeds from now on; what is in it can be taken. Wakes all. True for the first to close. Wait-free. */
@@ -190,63 +190,4 @@ export class BlockingMpmcQueue extends View<"BlockingMpmcQueue"> {
   get capacity(): number {
     return this.#queue.capacity;
   }
-
-  #wait<A>(
-    action: string,
-    event: EventCount,
-    attempt: () => A,
-    timeoutMs: number | null | undefined,
-  ): Settled<A> | typeof TIMED_OUT {
-    const deadline = deadlineOf(checkTimeout(action, timeoutMs));
-    for (let i = 0; i <= this.#spins; i++) {
-      const answer = attempt();
-      if (isSettled(answer)) return answer;
-    }
-    for (;;) {
-      const sequence = event.begin();
-      const answer = attempt();
-      const waited = isSettled(answer) ? "ok" : event.wait(sequence, leftUntil(deadline));
-      event.done();
-      if (isSettled(answer)) return this.#passOn(event, answer);
-      if (waited === "timed-out") return lastChance(attempt());
-    }
-  }
-
-  async #waitAsync<A>(
-    action: string,
-    event: EventCount,
-    attempt: () => A,
-    timeoutMs: number | null | undefined,
-  ): Promise<Settled<A> | typeof TIMED_OUT> {
-    const deadline = deadlineOf(checkTimeout(action, timeoutMs));
-    const first = attempt();
-    if (isSettled(first)) return first;
-    for (;;) {
-      const sequence = event.begin();
-      const answer = attempt();
-      const waited = isSettled(answer)
-        ? "ok"
-        : await event.waitAsync(sequence, leftUntil(deadline));
-      event.done();
-      if (isSettled(answer)) return this.#passOn(event, answer);
-      if (waited === "timed-out") return lastChance(attempt());
-    }
-  }
-
-  /** The wake of a thread that found it closed is for all that still wait there. */
-  #passOn<A>(event: EventCount, answer: A): A {
-    if (answer === CLOSED && event.isAwaited) event.wakeAll();
-    return answer;
-  }
-}
-
-/** An answer that waiting would not change. */
-type Settled<A> = Exclude<A, typeof EMPTY | typeof FULL | typeof RETRY>;
-
-function isSettled<A>(answer: A): answer is Settled<A> {
-  return answer !== EMPTY && answer !== FULL && answer !== RETRY;
-}
-
-function lastChance<A>(answer: A): Settled<A> | typeof TIMED_OUT {
-  return isSettled(answer) ? answer : TIMED_OUT;
 }

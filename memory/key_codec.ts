@@ -10,6 +10,9 @@
 
 import { checkInteger, isInt32, shown } from "./check.ts";
 
+/** What keys of bytes can be given as; a string stands for its UTF-8. */
+export type ByteKey = string | Uint8Array;
+
 /** Internal: turns a key into `tag`, `hash` and `words`, which hold until the next. */
 export abstract class KeyCodec<K> {
   /** 1 and more. */
@@ -62,7 +65,7 @@ export class IntKeys extends KeyCodec<number> {
 }
 
 /** Keys that are bytes, up to so many; a string stands for its UTF-8. */
-export class ByteKeys extends KeyCodec<string | Uint8Array> {
+export class ByteKeys extends KeyCodec<ByteKey> {
   readonly #bytes: Uint8Array;
   readonly #most: number;
   readonly #encoder = new TextEncoder();
@@ -73,7 +76,7 @@ export class ByteKeys extends KeyCodec<string | Uint8Array> {
     this.#most = most;
   }
 
-  encode(action: string, key: string | Uint8Array): void {
+  encode(action: string, key: ByteKey): void {
     const bytes = typeof key === "string" ? this.#encoder.encode(key) : key;
     if (!(bytes instanceof Uint8Array)) {
       throw new TypeError(

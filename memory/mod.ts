@@ -48,16 +48,17 @@ export { MultilevelQueue, type Turn } from "./multilevel_queue.ts";
 export {
   PRIORITIES,
   type Priority,
-  PriorityQueue,
   type PriorityQueueOptions,
   type PriorityQueueStats,
-} from "./priority_queue.ts";
+} from "./priority.ts";
+export { PriorityQueue } from "./priority_queue.ts";
 export { LocalMap } from "./local_map.ts";
-export { type ByteKey, ShardedMap, type ShardedMapOptions } from "./sharded_map.ts";
+export type { ByteKey } from "./key_codec.ts";
+export { ShardedMap, type ShardedMapOptions } from "./sharded_map.ts";
 export { StatsBlock } from "./stats_block.ts";
 export { WorkStealingQueue } from "./work_stealing_queue.ts";
 export {
-  StealingWorker,
   WorkStealingScheduler,
   type WorkStealingSchedulerOptions,
 } from "./work_stealing_scheduler.ts";
+export { StealingWorker } from "./stealing_worker.ts";

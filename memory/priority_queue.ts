@@ -25,6 +25,12 @@ import {
   View,
 } from "./layout.ts";
 import { LockWord } from "./lock_word.ts";
+import {
+  PRIORITIES,
+  type Priority,
+  type PriorityQueueOptions,
+  type PriorityQueueStats,
+} from "./priority.ts";
 
 const ACTION = "create a PriorityQueue";
 const LOCK = LINE_WORDS;
@@ -35,40 +41,6 @@ const POPPED = LINE_WORDS + 4;
 const LANES = 2 * LINE_WORDS;
 const AT_TICK = 1;
 const AT_SEQUENCE = 2;
-
-/** The levels, the most urgent first; their numbers are their places, 0 to 4. */
-export const PRIORITIES = ["critical", "high", "normal", "low", "background"] as const;
-
-/** A level. */
-export type Priority = (typeof PRIORITIES)[number];
-
-/** How a {@linkcode PriorityQueue} behaves, and where it is made. */
-export interface PriorityQueueOptions {
-  /** Whether waiting raises. Default true. */
-  readonly agingEnabled?: boolean;
-  /** After so many ticks an item is raised by one level, after twice as many by two … Default 100. */
-  readonly agingThreshold?: number;
-  /** By so many levels at most, 0 to 4. Default 2. */
-  readonly maxAgeBoost?: number;
-  /** Where to make it. */
-  readonly at?: Place;
-  /** Where ticks and arrivals begin to count, for tests. */
-  readonly start?: number;
-}
-
-/** What a {@linkcode PriorityQueue} tells of itself, all of one moment. */
-export interface PriorityQueueStats {
-  /** Items in it. */
-  readonly size: number;
-  /** Items added since it was made, modulo 2 ** 32. */
-  readonly totalPushed: number;
-  /** Items taken, or cleared, since it was made, modulo 2 ** 32. */
-  readonly totalPopped: number;
-  /** Ticks since it was made, an int32 that wraps. */
-  readonly tick: number;
-  /** Items by the level they were added with, most urgent first. */
-  readonly perLevel: readonly number[];
-}
 
 /**
  * A bounded queue of int32 values with five levels, between any number of threads.

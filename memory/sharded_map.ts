@@ -10,15 +10,8 @@
  */
 
 import { FULL } from "./answers.ts";
-import {
-  checkInteger,
-  checkOptions,
-  exactCapacity,
-  isInt32,
-  refuseInt32,
-  roundCapacity,
-} from "./check.ts";
-import { ByteKeys, IntKeys, type KeyCodec } from "./key_codec.ts";
+import { checkInteger, checkOptions, isInt32, refuseInt32 } from "./check.ts";
+import type { ByteKey, KeyCodec } from "./key_codec.ts";
 import {
   createRegion,
   type Handle,
@@ -29,9 +22,9 @@ import {
   View,
 } from "./layout.ts";
 import { MapShard, shardWords } from "./map_shard.ts";
+import { codecOf, type Sizes, sizesOf } from "./map_sizes.ts";
 
 const ACTION = "create a ShardedMap";
-const INT_KEYS = -1;
 
 /** How a {@linkcode ShardedMap} is made. */
 export interface ShardedMapOptions {
@@ -40,9 +33,6 @@ export interface ShardedMapOptions {
   /** Where to make it. */
   readonly at?: Place;
 }
-
-/** What keys of bytes can be given as; a string stands for its UTF-8. */
-export type ByteKey = string | Uint8Array;
 
 /**
  * A map between any number of threads, from int32 or byte-string keys to int32 values.
@@ -224,19 +214,6 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
       for (const shard of this.#shards) shard.lock.unlock();
     }
   }
-}
-
-type Sizes = [shards: number, slots: number, keyBytes: number];
-
-function sizesOf(capacity: unknown, keyBytes: number | undefined, shards: unknown): Sizes {
-  checkInteger(ACTION, "the number of shards", shards, 1, 256);
-  const count = roundCapacity(ACTION, shards, 1);
-  const each = Math.ceil(exactCapacity(ACTION, capacity) / count);
-  return [count, roundCapacity(ACTION, Math.ceil(each * 8 / 7) + 1, 4), keyBytes ?? INT_KEYS];
-}
-
-function codecOf(keyBytes: number): KeyCodec<number> | KeyCodec<ByteKey> {
-  return keyBytes === INT_KEYS ? new IntKeys() : new ByteKeys(keyBytes);
 }
 
 function made(

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { EMPTY, FULL, RETRY } from "./answers.ts";
+import { FULL, RETRY } from "./answers.ts";
 import { checkInteger, checkOptions } from "./check.ts";
 import {
   createRegion,
@@ -23,12 +23,11 @@ import {
   View,
 } from "./layout.ts";
 import { MpmcQueue } from "./mpmc_queue.ts";
+import { StealingWorker } from "./stealing_worker.ts";
 import { WorkStealingQueue } from "./work_stealing_queue.ts";
 
 const KIND = "WorkStealingScheduler";
 const ACTION = "create a WorkStealingScheduler";
-const COMMON_TURN = 61;
-const ROUNDS = 2;
 const LEAST_INBOX = 2;
 
 /** What a {@linkcode WorkStealingScheduler} is made with. */
@@ -129,85 +128,6 @@ export class WorkStealingScheduler extends View<"WorkStealingScheduler"> {
   /** Items that nobody has taken: exact only while nobody is at it. O(workers). */
   get totalPending(): number {
     return this.#queues.reduce((sum, queue) => sum + queue.size, this.#common.size);
-  }
-}
-
-/** One worker's part in a {@linkcode WorkStealingScheduler}. Made by `worker`. */
-export class StealingWorker {
-  readonly #own: WorkStealingQueue;
-  readonly #queues: readonly WorkStealingQueue[];
-  readonly #common: MpmcQueue;
-  #random: number;
-  #turn = 0;
-  /** Which worker this is. */
-  readonly id: number;
-  /** Items taken from others so far. */
-  stolen = 0;
-
-  /** Internal: see `WorkStealingScheduler.worker`. */
-  constructor(id: number, queues: readonly WorkStealingQueue[], common: MpmcQueue, seed: number) {
-    this.id = id;
-    this.#queues = queues;
-    this.#own = queues[id]!;
-    this.#common = common;
-    this.#random = Math.imul(seed ^ Math.imul(id + 1, 0x9e3779b9), 0x85ebca6b) | 1;
-    this.#own.recover();
-  }
-
-  /** Adds an int32 as this worker's newest: true, or FULL when half of it could not go to the common queue either. */
-  push(value: number): true | typeof FULL {
-    const { capacity } = this.#own;
-    if (this.#own.size >= capacity) this.#own.spillTo(this.#common);
-    return this.#own.push(value);
-  }
-
-  /** Takes this worker's newest, or EMPTY, RETRY. */
-  pop(): number | typeof EMPTY | typeof RETRY {
-    return this.#own.pop();
-  }
-
-  /** What to do next: of one's own, of all, of others. EMPTY, or RETRY when a race was lost on the way. */
-  next(): number | typeof EMPTY | typeof RETRY {
-    this.#turn = (this.#turn + 1) % COMMON_TURN;
-    if (this.#turn === 0) {
-      const value = this.#common.pop();
-      if (typeof value === "number") return value;
-    }
-    const own = this.#own.pop();
-    if (own !== EMPTY) return own;
-    const common = this.#common.pop();
-    if (typeof common === "number") return common;
-    const stolen = this.steal();
-    return stolen === EMPTY && common === RETRY ? RETRY : stolen;
-  }
-
-  /** Steals from the others, twice round from a random one on; or EMPTY, RETRY. Never from itself. */
-  steal(): number | typeof EMPTY | typeof RETRY {
-    const others = this.#queues.length - 1;
-    if (others === 0) return EMPTY;
-    let lost = false;
-    const first = this.#draw(others);
-    for (let i = 0; i < ROUNDS * others; i++) {
-      const victim = (this.id + 1 + (first + i) % others) % (others + 1);
-      const value = this.#queues[victim]!.steal();
-      if (typeof value === "number") {
-        this.stolen++;
-        return value;
-      }
-      if (value === RETRY) lost = true;
-      else if (i >= others - 1 && !lost) return EMPTY;
-    }
-    return RETRY;
-  }
-
-  /** xorshift32 (George Marsaglia, "Xorshift RNGs", 2003). */
-  #draw(below: number): number {
-    let x = this.#random;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.#random = x;
-    return (x >>> 0) % below;
   }
 }
 
