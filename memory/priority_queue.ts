@@ -20,7 +20,6 @@ import {
   LINE_WORDS,
   openRegion,
   paramOf,
-  type Place,
   roundToLine,
   View,
 } from "./layout.ts";
