@@ -45,6 +45,9 @@ export interface Ran {
 /** A step that takes longer hangs. */
 const LIMIT_MS = 15 * 60_000;
 
+/** Of a command line no more is shown. */
+const LINE_LENGTH = 200;
+
 /** Colours, which some programs print even when told not to. */
 // deno-lint-ignore no-control-regex
 const ANSI = /\x1b\[[\d;]*m/g;
@@ -55,7 +58,8 @@ export async function capture(
   args: readonly string[],
   options: { cwd?: string } = {},
 ): Promise<Ran> {
-  const line = `$ ${command} ${args.join(" ")}`;
+  const whole = `$ ${command} ${args.join(" ")}`;
+  const line = whole.length > LINE_LENGTH ? `${whole.slice(0, LINE_LENGTH)} …` : whole;
   try {
     const { code, signal, stdout, stderr } = await new Deno.Command(command, {
       ...options,
@@ -175,11 +179,16 @@ export function bunCounts(output: string): Counts | undefined {
   return { passed, failed, skipped: (last("skip") ?? 0) + (last("todo") ?? 0) };
 }
 
-/** A TAP report without the tests that passed. */
+/** A TAP report without the tests that passed; those that failed come first. */
 export function nodeFailures(log: string): string {
-  return log
-    .replace(/^ *ok \d.*\n(?: *---\n(?: .*\n)*? *\.\.\.\n)?/gm, "")
+  const failed: string[] = [];
+  const rest = log
+    .replace(/^ *(?:not )?ok \d.*\n(?: *---\n(?: .*\n)*? *\.\.\.\n)?/gm, (test) => {
+      if (test.trimStart().startsWith("not")) failed.push(test);
+      return "";
+    })
     .replace(/^ *(?:# Subtest: .*|1\.\.\d+)\n/gm, "");
+  return failed.join("") + rest;
 }
 
 /** The names and reasons of the tests that node:test skipped. */

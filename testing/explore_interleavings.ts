@@ -70,8 +70,8 @@ export interface ExploreResult {
  *
  * The model: `wait` sleeps until a `notify` is granted, or its timeout passes, which it may at any
  * time; `waitAsync` likewise, in threads that are async functions and await nothing else. `Atomics.pause`,
- * and `spinLimit` times the same step without effect, let others go first. Time stands still but for sleeps;
- * `Math.random` repeats itself. Everything else that is not shared memory (timers, messages, files)
+ * and `spinLimit` times the same step without effect, let others go first. Time stands still but for sleeps,
+ * and the host's timers never fire; `Math.random` repeats itself. Everything else that is not shared memory (timers, messages, files)
  * must not matter. Threads must reach shared memory through the state that `setup` made, must be
  * deterministic, and must keep nothing from schedule to schedule.
  *

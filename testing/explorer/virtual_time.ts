@@ -1,8 +1,9 @@
 /**
  * Time and chance of a schedule: the same whenever it is run.
  *
- * Time passes only where a thread sleeps (`Gate.now`). `Math.random` is a sequence that begins anew
- * with each schedule. Mulberry32, Tommy Ettinger (2017).
+ * Time passes only where a thread sleeps (`Gate.now`). A timer of the host never fires: whether it
+ * would, before the thread is seen to wait for it, depends on how busy the machine is. `Math.random`
+ * is a sequence that begins anew with each schedule. Mulberry32, Tommy Ettinger (2017).
  *
  * @module
  */
@@ -10,8 +11,21 @@ import type { Gate } from "./gate.ts";
 
 const DAY_ONE = 1_700_000_000_000;
 
-/** Replaces `Date.now`, `performance.now` and `Math.random` while `gate` is open. */
+/** What setting a timer answers; clearing it is allowed, and changes nothing. */
+const NEVER = {
+  ref: () => NEVER,
+  unref: () => NEVER,
+  hasRef: () => false,
+  [Symbol.toPrimitive]: () => 0,
+};
+
+/** Replaces the host's clocks, timers and `Math.random` while `gate` is open. */
 export function virtualTime(gate: Gate): void {
+  const scope = globalThis as unknown as Record<string, (...args: unknown[]) => unknown>;
+  for (const name of ["setTimeout", "setInterval", "setImmediate"]) {
+    const host = scope[name];
+    if (host !== undefined) scope[name] = (...args) => gate.open ? NEVER : host(...args);
+  }
   const hostNow = Date.now;
   Date.now = () => gate.open ? DAY_ONE + Math.floor(gate.now()) : hostNow();
   const hostTime = performance.now.bind(performance);

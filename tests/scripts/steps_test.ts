@@ -63,9 +63,10 @@ Deno.test("a failure is shown without what passed", () => {
   );
   assertEquals(
     nodeFailures(
-      "# Subtest: a\nok 1 - a\n  ---\n  duration_ms: 1\n  ...\nnot ok 2 - b\n",
+      "# Subtest: a\nok 1 - a\n  ---\n  duration_ms: 1\n  ...\n# said by b\n" +
+        "not ok 2 - b\n  ---\n  error: 'no'\n  ...\n",
     ),
-    "not ok 2 - b\n",
+    "not ok 2 - b\n  ---\n  error: 'no'\n  ...\n# said by b\n",
   );
 });
 

@@ -162,7 +162,12 @@ test("threads that are not deterministic, await something else, or hang are told
     Error,
     "must be deterministic",
   );
-  const timer = program("async () => { await new Promise((resolve) => setTimeout(resolve, 1)); }");
+  // It would have fired before the thread is looked at, on a busy machine or by this loop.
+  const timer = program(`async () => {
+    const fired = new Promise((resolve) => setTimeout(resolve, 0));
+    for (let i = 0; i < 1e8; i++);
+    await fired;
+  }`);
   await assertRejects(
     () => exploreInterleavings(timer),
     InterleavingError,
