@@ -31,6 +31,7 @@ const BENCHES = [
   "reactor_host",
   "memory_allocators",
   "memory_queues",
+  "memory_structures",
 ];
 
 const runtimes = (option("runtime")?.split(",") ?? ["deno", "node"]) as RuntimeName[];

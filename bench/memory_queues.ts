@@ -3,14 +3,15 @@
  *
  * Two workers, one core each if there are two: one adds, one takes; while it is full or empty all of
  * them wait by `Backoff`. `mutex` is a ring under a mutex of `Atomics`; `port` a MessagePort between the two,
- * at most 1000 messages ahead. Figures are ns an item. `pairs`: both workers push and pop in turn on
- * one queue; the figure is what one push and pop take, the worst of a thousand. `bytes` are messages of
- * 200 bytes; ringbuf.js gets them without lengths. `deque` is one thread that pushes and pops.
+ * at most 1000 messages ahead. All rings hold 1024 numbers, those with `64` in their name 64. Figures are
+ * ns an item. `pairs`: both workers push and pop in turn on one queue; the figure is what one push and pop
+ * take, the worst of a thousand. `bytes` are messages of 200 bytes; ringbuf.js gets them without
+ * lengths. `deque` is one thread that pushes and pops; `three Atomics` what two stores and a load take.
  *
  * @module
  */
 import { ByteRing, ChaseLevDeque, EMPTY, LockFreeQueue, MpmcQueue } from "@vais/runtime/memory";
-import { type Bench, type Cell, check, size, time } from "./bench.ts";
+import { type Bench, type Cell, check, type Row, size, time } from "./bench.ts";
 import { MutexQueue } from "./memory/mutex_queue.ts";
 import type { QueueJob } from "./memory/queue_worker.ts";
 import { startThread } from "./memory/threads.ts";
@@ -21,17 +22,18 @@ const POSTED = size(50_000, 10_000);
 const PAIRS = size(200_000, 50_000);
 const MESSAGES = size(200_000, 20_000);
 const OPERATIONS = size(1_000_000, 100_000);
-const CAPACITY = 4096;
+const CAPACITY = 1024;
+const SMALL = 64;
 const RING_BYTES = 65_536;
 const BURST = 64;
 
 type Made = Pick<QueueJob, "handle" | "buffer">;
 
-const make: Record<string, () => Made | Promise<Made>> = {
-  "mpmc": () => ({ handle: MpmcQueue.create(CAPACITY).handle }),
-  "spsc": () => ({ handle: LockFreeQueue.create(CAPACITY).handle }),
-  "spsc batched": () => ({ handle: LockFreeQueue.create(CAPACITY).handle }),
-  "mutex": () => ({ buffer: new SharedArrayBuffer(MutexQueue.byteLength(CAPACITY)) }),
+const make: Record<string, (capacity: number) => Made | Promise<Made>> = {
+  "mpmc": (capacity) => ({ handle: MpmcQueue.create(capacity).handle }),
+  "spsc": (capacity) => ({ handle: LockFreeQueue.create(capacity).handle }),
+  "spsc batched": (capacity) => ({ handle: LockFreeQueue.create(capacity).handle }),
+  "mutex": (capacity) => ({ buffer: new SharedArrayBuffer(MutexQueue.byteLength(capacity)) }),
   "bytes": () => ({ handle: ByteRing.create(RING_BYTES).handle }),
   "ringbuf": async () => ({
     buffer: (await ringbuf()).RingBuffer.getStorageForCapacity(RING_BYTES, Uint8Array),
@@ -46,13 +48,13 @@ async function twoWorkers() {
 }
 
 /** ns an item, from one worker to the other. */
-function handOver(kind: string, count: number): Cell {
+function handOver(kind: string, count: number, capacity = CAPACITY): Cell {
   return async () => {
     const [first, second] = await twoWorkers();
     let expected = 0;
     for (let i = 0; i < count; i++) expected += i & 255;
     return async () => {
-      const made = await make[kind]!();
+      const made = await make[kind]!(capacity);
       const gate = new Int32Array(new SharedArrayBuffer(4));
       const ports = kind.startsWith("port") ? new MessageChannel() : undefined;
       let sum: unknown;
@@ -79,7 +81,7 @@ function pairs(kind: string): Cell {
   return async () => {
     const threads = await twoWorkers();
     return async () => {
-      const made = await make[kind]!();
+      const made = await make[kind]!(CAPACITY);
       const gate = new Int32Array(new SharedArrayBuffer(4));
       const job = { kind, role: "pairs", count: PAIRS, gate, ...made };
       const took = await Promise.all(threads.map((thread) => thread.run(job))) as Float64Array[];
@@ -111,14 +113,58 @@ function alone(deque: Deque): Cell {
   };
 }
 
+/** ns for the operations of `Atomics` that a push and a pop are made of. */
+function threeAtomics(): Cell {
+  return () => {
+    const words = new Int32Array(new SharedArrayBuffer(512));
+    return async () => {
+      let sum = 0;
+      const ms = await time(() => {
+        for (let i = 0; i < OPERATIONS; i++) {
+          Atomics.store(words, 64, i);
+          Atomics.store(words, 64, i);
+          sum += Atomics.load(words, 32);
+        }
+      });
+      check(sum, 0, "sum");
+      return ms * 1e6 / OPERATIONS;
+    };
+  };
+}
+
+/** Rows that compare a hand-over with the two that one would write otherwise. */
+function handOvers(ours: string): Row[] {
+  const work = `hand over a number, ${ours}, capacity ${CAPACITY}`;
+  return [
+    {
+      work,
+      ours,
+      reference: "mutex",
+      unit: "ns",
+      goal: { faster: 2.5, than: "mutex queue" },
+    },
+    {
+      work,
+      ours,
+      reference: "port",
+      unit: "ns",
+      goal: { faster: 20, than: "postMessage" },
+    },
+  ];
+}
+
 /** See the head of this file. */
 export const bench: Bench = {
   helpers: ["memory/queue_worker.ts"],
+  repeat: { processes: 4 },
   cells: {
     "mpmc": handOver("mpmc", ITEMS),
     "spsc": handOver("spsc", ITEMS),
     "spsc batched": handOver("spsc batched", ITEMS),
     "mutex": handOver("mutex", ITEMS),
+    "mpmc 64": handOver("mpmc", ITEMS, SMALL),
+    "spsc 64": handOver("spsc", ITEMS, SMALL),
+    "mutex 64": handOver("mutex", ITEMS, SMALL),
     "port": handOver("port", POSTED),
     "mpmc pairs": pairs("mpmc"),
     "mutex pairs": pairs("mutex"),
@@ -127,25 +173,16 @@ export const bench: Bench = {
     "port bytes": handOver("port bytes", POSTED),
     "deque": alone(ChaseLevDeque.create(CAPACITY)),
     "array": alone([] as number[]),
+    "three Atomics": threeAtomics(),
   },
   rows: [
-    ...["mpmc", "spsc batched"].flatMap((ours) => [
-      {
-        work: `hand over a number, ${ours}`,
-        ours,
-        reference: "mutex",
-        unit: "ns",
-        goal: { faster: 2.5, than: "mutex queue" },
-      },
-      {
-        work: `hand over a number, ${ours}`,
-        ours,
-        reference: "port",
-        unit: "ns",
-        goal: { faster: 20, than: "postMessage" },
-      },
-    ]),
-    { work: "hand over a number, spsc", ours: "spsc", reference: "mutex", unit: "ns" },
+    ...["mpmc", "spsc", "spsc batched"].flatMap(handOvers),
+    ...["mpmc 64", "spsc 64"].map((ours) => ({
+      work: `hand over a number, ${ours.split(" ")[0]}, capacity ${SMALL}`,
+      ours,
+      reference: "mutex 64",
+      unit: "ns",
+    })),
     {
       work: "push+pop, two workers on one queue, p99.9",
       ours: "mpmc pairs.p999",
@@ -180,7 +217,8 @@ export const bench: Bench = {
       reference: "array",
       unit: "ns",
       goal: { ratio: 3, of: "array" },
-      note: "two locked instructions, which an array has not",
+      note: "three operations of Atomics, which an array has not: see the next line",
     },
+    { work: "deque push+pop, owner alone", ours: "deque", reference: "three Atomics", unit: "ns" },
   ],
 };

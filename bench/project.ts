@@ -8,7 +8,7 @@
  * @module
  */
 import * as esbuild from "esbuild";
-import { buildNpm } from "../scripts/build_npm.ts";
+import { installPackage, makeFolder, writeJson } from "../scripts/npm_project.ts";
 import { capture } from "../scripts/steps.ts";
 import { PEERS } from "./peers.ts";
 
@@ -20,17 +20,10 @@ export async function makeProject(
   benches: readonly string[],
   helpers: readonly string[],
 ): Promise<string> {
-  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "vais-bench-" }));
+  const folder = await makeFolder("vais-bench-");
   for (const name of SOURCES) await copy(`${ROOT}${name}`, `${folder}/library/${name}`);
-  const { name, exports }: { name: string; exports: Record<string, string> } = JSON.parse(
-    await Deno.readTextFile(`${ROOT}deno.json`),
-  );
-  const { tarball } = await buildNpm({ out: `${folder}/built` });
-  await writeJson(`${folder}/package.json`, {
-    private: true,
-    type: "module",
-    dependencies: { [name]: `file:${tarball}`, ...PEERS },
-  });
+  const { config: { name, exports }, ran } = await installPackage(folder, PEERS);
+  if (!ran.ok) throw new Error(`npm install failed\n${ran.log}`);
   await writeJson(`${folder}/deno.json`, {
     nodeModulesDir: "manual",
     lock: false,
@@ -41,15 +34,6 @@ export async function makeProject(
       ]),
     ),
   });
-  const ran = await capture("npm", [
-    "install",
-    "--no-audit",
-    "--no-fund",
-    "--no-package-lock",
-    "--ignore-scripts",
-    "--loglevel=error",
-  ], { cwd: folder });
-  if (!ran.ok) throw new Error(`npm install failed\n${ran.log}`);
   await esbuild.build({
     entryPoints: [
       ...["run_cell", ...benches].map((bench) => `${bench}.ts`),
@@ -114,8 +98,4 @@ async function copy(from: string, to: string): Promise<void> {
   for await (const entry of Deno.readDir(from)) {
     await copy(`${from}/${entry.name}`, `${to}/${entry.name}`);
   }
-}
-
-async function writeJson(path: string, value: unknown): Promise<void> {
-  await Deno.writeTextFile(path, JSON.stringify(value, null, 2) + "\n");
 }

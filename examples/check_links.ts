@@ -26,6 +26,7 @@ import { main, type Operation, retry, scope, type TaskScope, TimeoutError } from
 import { anchorsOf, linksOf } from "./check_links/markdown.ts";
 import { readRoutes, serve } from "./check_links/server.ts";
 import { type Answer, type Found, progressLine, report, type Work } from "./check_links/report.ts";
+import { commandLine, wholeNumber } from "./command_line.ts";
 
 const HELP = `Checks every link of a tree of Markdown files: files, #anchors, redirects.
 
@@ -239,37 +240,28 @@ function rootOf(paths: readonly string[]): string {
   return root;
 }
 
-function wholeNumber(name: string, text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new RangeError(`--${name} is ${JSON.stringify(text)} (must be a whole number from 1)`);
-}
+const options = {
+  concurrency: { type: "string", default: "8" },
+  timeout: { type: "string", default: "1000" },
+  attempts: { type: "string", default: "3" },
+  external: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
 
-try {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      concurrency: { type: "string", default: "8" },
-      timeout: { type: "string", default: "1000" },
-      attempts: { type: "string", default: "3" },
-      external: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (values.help) console.log(HELP);
-  else {
+await commandLine(
+  HELP,
+  () => parseArgs({ allowPositionals: true, options }),
+  async ({ values, positionals }) => {
     const isDemo = positionals.length === 0;
     const paths = isDemo ? [REPOSITORY] : positionals;
     const resolved = await Promise.all(paths.map((path) => realpath(resolve(path))));
     await checkLinks({
       root: isDemo ? resolved[0]! : rootOf(resolved),
       paths: resolved,
-      concurrency: wholeNumber("concurrency", values.concurrency),
-      timeoutMs: wholeNumber("timeout", values.timeout),
-      attempts: wholeNumber("attempts", values.attempts),
+      concurrency: wholeNumber("concurrency", values.concurrency, 1),
+      timeoutMs: wholeNumber("timeout", values.timeout, 1),
+      attempts: wholeNumber("attempts", values.attempts, 1),
       external: values.external,
     }, isDemo);
-  }
-} catch (error) {
-  console.error(`${(error as Error).message}\nTry --help.`);
-  process.exitCode = 2;
-}
+  },
+);

@@ -7,15 +7,16 @@
  *
  * What to look at: each connection is a task in a scope, so Ctrl-C ends them all and waits until
  * their sockets are closed; `read` and `writeAll` try the system call first and park the task only
- * when it would block; a client that does not read stops its own echo and nobody else's.
+ * when it would block; a client that does not read stops its own echo and nobody else's; when there
+ * are no descriptors left, `for await` over the listener goes on once some are closed.
  *
  * @module
  */
 
-import process from "node:process";
 import { parseArgs } from "node:util";
-import { main, scope, type TaskScope } from "@vais/runtime";
-import { type FdStream, getReactor, IoError, listen, type Listener } from "@vais/runtime/reactor";
+import { main, scope } from "@vais/runtime";
+import { type FdStream, getReactor, IoError, listen } from "@vais/runtime/reactor";
+import { commandLine, wholeNumber } from "./command_line.ts";
 
 const HELP = `A TCP echo server.
 
@@ -42,18 +43,6 @@ function* echo(client: FdStream): Generator<unknown, void> {
   }
 }
 
-/** The next client. When there are no descriptors left, it has to wait until some are closed. */
-function* accept(task: TaskScope, listener: Listener): Generator<unknown, FdStream> {
-  for (;;) {
-    try {
-      return yield* listener.accept();
-    } catch (error) {
-      if (!(error instanceof IoError && /^E[MN]FILE$/.test(error.code))) throw error;
-      yield* task.sleep(50);
-    }
-  }
-}
-
 /** Listens until cancelled. */
 function serve(hostname: string, port: number): Promise<number> {
   return main(function* server() {
@@ -61,9 +50,8 @@ function serve(hostname: string, port: number): Promise<number> {
     const { addr } = listener;
     if ("port" in addr) console.log(`listening on ${addr.hostname}:${addr.port}`);
     try {
-      yield* scope(function* (clients) {
-        for (;;) {
-          const client = yield* accept(clients, listener);
+      yield* scope(async (clients) => {
+        for await (const client of listener) {
           clients.spawn(() => echo(client), { name: `client ${client.fd}` });
         }
       }, { name: "clients" });
@@ -73,21 +61,14 @@ function serve(hostname: string, port: number): Promise<number> {
   }, { runtime: getReactor() });
 }
 
-try {
-  const { values } = parseArgs({
-    options: {
-      port: { type: "string", default: "0" },
-      hostname: { type: "string", default: "127.0.0.1" },
-      help: { type: "boolean", default: false },
-    },
-  });
-  const port = Number(values.port);
-  if (!/^\d+$/.test(values.port) || port > 65_535) {
-    throw new RangeError(`--port is ${JSON.stringify(values.port)} (must be 0 to 65535)`);
-  }
-  if (values.help) console.log(HELP);
-  else await serve(values.hostname, port);
-} catch (error) {
-  console.error(`${(error as Error).message}\nTry --help.`);
-  process.exitCode = 2;
-}
+const options = {
+  port: { type: "string", default: "0" },
+  hostname: { type: "string", default: "127.0.0.1" },
+  help: { type: "boolean", default: false },
+} as const;
+
+await commandLine(
+  HELP,
+  () => parseArgs({ options }),
+  ({ values }) => serve(values.hostname, wholeNumber("port", values.port, 0, 65_535)),
+);

@@ -16,11 +16,11 @@
  * @module
  */
 
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { main, moveOnAfter, type Scope, scope, type TaskScope } from "@vais/runtime";
-import { type FdStream, getReactor, IoError, listen, type Listener } from "@vais/runtime/reactor";
+import { main, moveOnAfter, type Scope, scope } from "@vais/runtime";
+import { type FdStream, getReactor, IoError, listen } from "@vais/runtime/reactor";
+import { commandLine, wholeNumber } from "./command_line.ts";
 import { send, sendContinue, sendFile } from "./http_hello/answers.ts";
 import { HttpError, type Request, RequestReader } from "./http_hello/http1.ts";
 
@@ -119,18 +119,6 @@ function* serve(client: FdStream, options: Options): Generator<unknown, void> {
   }
 }
 
-/** The next client. When there are no descriptors left, it has to wait until some are closed. */
-function* accept(task: TaskScope, listener: Listener): Generator<unknown, FdStream> {
-  for (;;) {
-    try {
-      return yield* listener.accept();
-    } catch (error) {
-      if (!(error instanceof IoError && /^E[MN]FILE$/.test(error.code))) throw error;
-      yield* task.sleep(50);
-    }
-  }
-}
-
 /** Listens until cancelled. */
 function run(options: Options): Promise<number> {
   return main(function* server() {
@@ -138,9 +126,8 @@ function run(options: Options): Promise<number> {
     const { addr } = listener;
     if ("port" in addr) console.log(`listening on ${addr.hostname}:${addr.port}`);
     try {
-      yield* scope(function* (clients) {
-        for (;;) {
-          const client = yield* accept(clients, listener);
+      yield* scope(async (clients) => {
+        for await (const client of listener) {
           clients.spawn(() => serve(client, options), { name: `client ${client.fd}` });
         }
       }, { name: "clients" });
@@ -150,31 +137,18 @@ function run(options: Options): Promise<number> {
   }, { runtime: getReactor() });
 }
 
-function wholeNumber(name: string, text: string, most: number): number {
-  if (/^\d{1,9}$/.test(text) && Number(text) <= most) return Number(text);
-  throw new RangeError(`--${name} is ${JSON.stringify(text)} (must be 0 to ${most})`);
-}
+const options = {
+  port: { type: "string", default: "0" },
+  file: { type: "string", default: fileURLToPath(import.meta.url) },
+  body: { type: "string", default: "4000000" },
+  limit: { type: "string", default: "10000" },
+  help: { type: "boolean", default: false },
+} as const;
 
-try {
-  const { values } = parseArgs({
-    options: {
-      port: { type: "string", default: "0" },
-      file: { type: "string", default: fileURLToPath(import.meta.url) },
-      body: { type: "string", default: "4000000" },
-      limit: { type: "string", default: "10000" },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (values.help) console.log(HELP);
-  else {
-    await run({
-      port: wholeNumber("port", values.port, 65_535),
-      file: values.file,
-      body: wholeNumber("body", values.body, 1e9),
-      limit: wholeNumber("limit", values.limit, 1e9),
-    });
-  }
-} catch (error) {
-  console.error(`${(error as Error).message}\nTry --help.`);
-  process.exitCode = 2;
-}
+await commandLine(HELP, () => parseArgs({ options }), ({ values }) =>
+  run({
+    port: wholeNumber("port", values.port, 0, 65_535),
+    file: values.file,
+    body: wholeNumber("body", values.body),
+    limit: wholeNumber("limit", values.limit),
+  }));

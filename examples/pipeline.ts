@@ -29,6 +29,7 @@ import {
   shield,
   type TaskScope,
 } from "@vais/runtime";
+import { commandLine, wholeNumber } from "./command_line.ts";
 
 const HELP = `Adds up access logs: top paths, status codes, latencies.
 
@@ -289,34 +290,22 @@ function run(given: readonly string[], options: Options): Promise<number> {
   });
 }
 
-function wholeNumber(name: string, text: string, least = 1): number {
-  if (/^\d{1,9}$/.test(text) && Number(text) >= least) return Number(text);
-  throw new RangeError(
-    `--${name} is ${JSON.stringify(text)} (must be a whole number from ${least})`,
-  );
-}
+const options = {
+  concurrency: { type: "string", default: "3" },
+  top: { type: "string", default: "8" },
+  size: { type: "string", default: "64" },
+  seed: { type: "string", default: "1" },
+  help: { type: "boolean", default: false },
+} as const;
 
-try {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      concurrency: { type: "string", default: "3" },
-      top: { type: "string", default: "8" },
-      size: { type: "string", default: "64" },
-      seed: { type: "string", default: "1" },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (values.help) console.log(HELP);
-  else {
-    await run(positionals, {
-      concurrency: wholeNumber("concurrency", values.concurrency),
-      top: wholeNumber("top", values.top),
-      sizeMb: wholeNumber("size", values.size),
-      seed: wholeNumber("seed", values.seed, 0),
-    });
-  }
-} catch (error) {
-  console.error(`${(error as Error).message}\nTry --help.`);
-  process.exitCode = 2;
-}
+await commandLine(
+  HELP,
+  () => parseArgs({ allowPositionals: true, options }),
+  ({ values, positionals }) =>
+    run(positionals, {
+      concurrency: wholeNumber("concurrency", values.concurrency, 1),
+      top: wholeNumber("top", values.top, 1),
+      sizeMb: wholeNumber("size", values.size, 1),
+      seed: wholeNumber("seed", values.seed),
+    }),
+);

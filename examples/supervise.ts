@@ -36,6 +36,7 @@ import {
   scope,
   type TaskScope,
 } from "@vais/runtime";
+import { commandLine, wholeNumber } from "./command_line.ts";
 
 const HELP =
   `Supervises child processes: restarts, health checks, and nobody left behind at the end.
@@ -254,33 +255,23 @@ function complain(message: string, code: number): number {
   return code;
 }
 
-function wholeNumber(name: string, text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new RangeError(`--${name} is ${JSON.stringify(text)} (must be a whole number)`);
-}
+const options = {
+  for: { type: "string", default: "3000" },
+  grace: { type: "string", default: "400" },
+  restarts: { type: "string", default: "3" },
+  quiet: { type: "boolean", default: false },
+  worker: { type: "string" },
+  help: { type: "boolean", default: false },
+} as const;
 
-try {
-  const { values } = parseArgs({
-    options: {
-      for: { type: "string", default: "3000" },
-      grace: { type: "string", default: "400" },
-      restarts: { type: "string", default: "3" },
-      quiet: { type: "boolean", default: false },
-      worker: { type: "string" },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (values.help) console.log(HELP);
-  else if (values.worker !== undefined) await work(values.worker as Kind);
-  else {
-    await supervise({
+await commandLine(
+  HELP,
+  () => parseArgs({ options }),
+  ({ values }) =>
+    values.worker !== undefined ? work(values.worker as Kind) : supervise({
       forMs: wholeNumber("for", values.for),
       graceMs: wholeNumber("grace", values.grace),
       restarts: wholeNumber("restarts", values.restarts),
       quiet: values.quiet,
-    });
-  }
-} catch (error) {
-  console.error(`${(error as Error).message}\nTry --help.`);
-  process.exitCode = 2;
-}
+    }),
+);

@@ -3,7 +3,9 @@
  *
  * Invariant: the pauses double from call to call and add up to no more than about what a sleep and a
  * wake-up cost, some 20 µs: whoever is in the way is nearly done, or not running at all, and then only
- * sleep helps. So it waits little longer than it must.
+ * sleep helps. So it waits little longer than it must. Who waits for another thread to get on begins with
+ * some 0.4 µs: each look takes the cache lines away that the other one works on, which costs both
+ * some 0.1 µs, and in 0.4 µs the other one gets some ten items further.
  *
  * crossbeam-utils `backoff.rs` (Stjepan Glavina, 2019); when to stop: A. R. Karlin et al., "Competitive
  * Snoopy Caching" (1988).
@@ -11,10 +13,12 @@
  * @module
  */
 
-const SPIN_STEPS = 6;
-const PAUSE_STEPS = 9;
-const LAST_STEP = 13;
+const PAUSE_STEPS = 5;
+const FIRST_SNOOZE = 16;
+const LAST_STEP = 9;
 const SLEEP_MS = 0.05;
+/** A load takes about a third of a pause. */
+const LOADS = 3;
 
 const nothing = "SharedArrayBuffer" in globalThis
   ? new Int32Array(new SharedArrayBuffer(4))
@@ -45,16 +49,16 @@ const nothing = "SharedArrayBuffer" in globalThis
 export class Backoff {
   #step = 0;
 
-  /** Pauses 1, 2, 4 … 64 times: after a lost race, where someone else has got on. */
+  /** Pauses 1, 2, 4 … 32 times: after a lost race, where someone else has got on. */
   spin(): void {
-    pause(1 << Math.min(this.#step, SPIN_STEPS));
-    if (this.#step <= SPIN_STEPS) this.#step++;
+    pause(1 << Math.min(this.#step, PAUSE_STEPS));
+    if (this.#step < PAUSE_STEPS) this.#step++;
   }
 
-  /** Pauses 1, 2, 4 … 512 times, then sleeps 50 µs: while waiting for another thread to get on. */
+  /** Pauses 16, 32, 64 … 512 times, then sleeps 50 µs: while waiting for another thread to get on. */
   snooze(): void {
     if (this.#step <= PAUSE_STEPS || nothing === undefined) {
-      pause(1 << Math.min(this.#step, PAUSE_STEPS));
+      pause(FIRST_SNOOZE << Math.min(this.#step, PAUSE_STEPS));
     } else sleep();
     if (this.#step <= LAST_STEP) this.#step++;
   }
@@ -73,8 +77,8 @@ export class Backoff {
 function pause(times: number): void {
   const atomics = Atomics as { pause?: () => void };
   if (atomics.pause === undefined) {
-    // A load is what a pause is for: it takes about as long, and the compiler keeps it.
-    for (let i = 0; i < times && nothing !== undefined; i++) Atomics.load(nothing, 0);
+    // The compiler keeps these.
+    for (let i = 0; i < LOADS * times && nothing !== undefined; i++) Atomics.load(nothing, 0);
   } else {
     for (let i = 0; i < times; i++) atomics.pause();
   }
@@ -85,6 +89,6 @@ function sleep(): void {
   try {
     Atomics.wait(nothing!, 0, 0, SLEEP_MS);
   } catch {
-    pause(1 << SPIN_STEPS);
+    pause(FIRST_SNOOZE << PAUSE_STEPS);
   }
 }

@@ -13,7 +13,7 @@
  */
 
 import type { CLOSED, EMPTY, FULL, RETRY, TIMED_OUT } from "./answers.ts";
-import { checkInteger, checkOptions, roundCapacity } from "./check.ts";
+import { checkInteger, checkOptions, checkStart, roundCapacity } from "./check.ts";
 import { EventCount } from "./event_count.ts";
 import {
   createRegion,
@@ -53,8 +53,8 @@ export interface BlockingMpmcQueueOptions {
  * ones are a `RangeError`. Closing lets producers go with CLOSED at once, consumers when it is drained.
  *
  * Capacity: rounded up to a power of two, at least 2. A worker that dies between claim and publish
- * blocks that end, see `MpmcQueue`; one that dies between being woken and taking leaves its
- * item to the next that comes: `wakeAll()` sends the sleepers to look.
+ * lets all consumers wait behind its item: `repair()`, see `MpmcQueue`. One that dies between being
+ * woken and taking leaves its item to the next that comes: `wakeAll()` sends the sleepers to look.
  *
  * @example
  * ```ts
@@ -99,7 +99,7 @@ export class BlockingMpmcQueue extends View<"BlockingMpmcQueue"> {
   static create(capacity: number, options?: BlockingMpmcQueueOptions): BlockingMpmcQueue {
     const { spins = 64, at, start = 0 } = checkOptions(ACTION, options);
     checkInteger(ACTION, "the number of spins", spins, 0, 2 ** 20);
-    checkInteger(ACTION, "the start", start, -(2 ** 31), 2 ** 31 - 1);
+    checkStart(ACTION, start);
     const handle = createRegion(KIND, BlockingMpmcQueue.byteLength(capacity), [spins], at);
     const { buffer, byteOffset } = handle;
     MpmcQueue.create(capacity, { start, at: { buffer, byteOffset: byteOffset + QUEUE_AT } });
@@ -111,8 +111,8 @@ export class BlockingMpmcQueue extends View<"BlockingMpmcQueue"> {
     return new BlockingMpmcQueue(handle);
   }
 
-  /** Adds an int32 without waiting: true, or FULL, RETRY, CLOSED. Lock-free. */
-  tryPush(value: number): true | typeof FULL | typeof RETRY | typeof CLOSED {
+  /** Adds an int32 without waiting: true, or FULL, CLOSED. Lock-free. */
+  tryPush(value: number): true | typeof FULL | typeof CLOSED {
     const answer = this.#queue.push(value);
     if (answer !== true) return answer;
     this.#items.wake();
@@ -169,6 +169,16 @@ export class BlockingMpmcQueue extends View<"BlockingMpmcQueue"> {
   wakeAll(): void {
     this.#items.wakeAll();
     this.#room.wakeAll();
+  }
+
+  /**
+   * Takes out what died with a worker between claim and publish, and wakes all; answers how many such positions
+   * there were. Only while no other thread is in a call, or asleep in one without time limit. O(capacity).
+   */
+  repair(): number {
+    const lost = this.#queue.repair();
+    this.wakeAll();
+    return lost;
   }
 
   /** Whether `close` was called. Wait-free. */

@@ -3,8 +3,9 @@
  *
  * Invariant: the producer alone moves tail, after writing; the consumer alone moves head, after reading; the
  * bytes between belong to the consumer, all others to the producer, and each touches its own without
- * `Atomics`. A message is its length in one word, then its bytes, in one piece: where it would not fit
- * before the end, a word of -1 sends the reader to the beginning.
+ * `Atomics`, as it reads the counter that it alone moves. A message is its length in one word, then its
+ * bytes, in one piece: where it would not fit before the end, a word of -1 sends the reader to the
+ * beginning.
  *
  * Simon Cooke, "The Bip Buffer" (2003), with a mark instead of a second region; the counters: Leslie
  * Lamport, "Specifying Concurrent Program Modules" (1983).
@@ -13,9 +14,9 @@
  */
 
 import { EMPTY, FULL } from "./answers.ts";
-import { checkInteger, checkOptions, roundCapacity, shown } from "./check.ts";
+import { checkInteger, roundCapacity, shown } from "./check.ts";
 import {
-  createRegion,
+  createRing,
   type Handle,
   LINE_WORDS,
   openRegion,
@@ -61,6 +62,8 @@ export class ByteRing extends View<"ByteRing"> {
   /** The other side's counter as last seen. */
   #head: number;
   #tail: number;
+  /** A function of the caller's is at a message. */
+  #isBusy = false;
   /** Bytes that fit, lengths and padding included. */
   readonly capacity: number;
   /** Bytes of the longest message. */
@@ -84,15 +87,9 @@ export class ByteRing extends View<"ByteRing"> {
 
   /** An empty one. `start`: where its counters begin (a multiple of 4), for tests. */
   static create(capacity: number, options?: { at?: Place; start?: number }): ByteRing {
-    const action = "create a ByteRing";
-    const { at, start = 0 } = checkOptions(action, options);
-    checkInteger(action, "the start", start, -(2 ** 31), 2 ** 31 - 1);
-    const size = roundCapacity(action, capacity, LEAST_BYTES);
-    const handle = createRegion("ByteRing", ByteRing.byteLength(size), [size], at);
-    const words = openRegion("ByteRing", handle);
-    Atomics.store(words, HEAD, start & ~3);
-    Atomics.store(words, TAIL, start & ~3);
-    return new ByteRing(handle);
+    const size = roundCapacity("create a ByteRing", capacity, LEAST_BYTES);
+    const bytes = ByteRing.byteLength(size);
+    return new ByteRing(createRing("ByteRing", bytes, size, options, 4));
   }
 
   /** The one that `handle` names, in this thread. */
@@ -114,7 +111,7 @@ export class ByteRing extends View<"ByteRing"> {
 
   /**
    * The producer adds a message of `length` bytes that `write` puts in place, in `bytes` from `offset` on: true,
-   * or FULL. If `write` throws nothing is added. It must not use this ring.
+   * or FULL. If `write` throws nothing is added. It cannot use this view of the ring: an `Error`.
    */
   pushWith(
     length: number,
@@ -124,7 +121,7 @@ export class ByteRing extends View<"ByteRing"> {
     checkFunction("push to a ByteRing", write);
     const at = this.#claim(length);
     if (at < 0) return FULL;
-    write(this.#bytes, at, length);
+    this.#lend(write, at, length);
     this.#publish(at, length);
     return true;
   }
@@ -165,14 +162,14 @@ export class ByteRing extends View<"ByteRing"> {
 
   /**
    * The consumer lets `read` look at the first message where it lies, in `bytes` from `offset` on, and then removes it: true,
-   * or EMPTY. If `read` throws the message stays. `bytes` must not be kept; `read` must not use this ring.
+   * or EMPTY. If `read` throws the message stays. `bytes` must not be kept; `read` cannot use this view: an `Error`.
    */
   read(read: (bytes: Uint8Array, offset: number, length: number) => void): true | typeof EMPTY {
     checkFunction("read from a ByteRing", read);
     const at = this.#first();
     if (at < 0) return EMPTY;
     const length = this.#words[DATA + at / 4 - 1]!;
-    read(this.#bytes, at, length);
+    this.#lend(read, at, length);
     this.#release(at, length);
     return true;
   }
@@ -201,8 +198,9 @@ export class ByteRing extends View<"ByteRing"> {
         `Cannot push to a ByteRing: the message has ${length} bytes (at most ${this.longest} fit)`,
       );
     }
+    if (this.#isBusy) refuseBusy("push to");
     const words = this.#words;
-    let tail = Atomics.load(words, TAIL);
+    let tail = words[TAIL]!;
     const size = sizeOf(length);
     const rest = this.capacity - (tail & this.#mask);
     const needed = size <= rest ? size : rest + size;
@@ -221,15 +219,15 @@ export class ByteRing extends View<"ByteRing"> {
 
   #publish(at: number, length: number): void {
     const words = this.#words;
-    const tail = Atomics.load(words, TAIL);
     words[DATA + at / 4 - 1] = length;
-    Atomics.store(words, TAIL, this.#after(tail, at, length));
+    Atomics.store(words, TAIL, this.#after(words[TAIL]!, at, length));
   }
 
   /** Where the first message begins, or -1. */
   #first(): number {
+    if (this.#isBusy) refuseBusy("read from");
     const words = this.#words;
-    const head = Atomics.load(words, HEAD);
+    const head = words[HEAD]!;
     const items = (this.#tail - head) | 0;
     if (items <= 0 || items > this.capacity) {
       this.#tail = Atomics.load(words, TAIL);
@@ -240,8 +238,18 @@ export class ByteRing extends View<"ByteRing"> {
   }
 
   #release(at: number, length: number): void {
-    const head = Atomics.load(this.#words, HEAD);
-    Atomics.store(this.#words, HEAD, this.#after(head, at, length));
+    const words = this.#words;
+    Atomics.store(words, HEAD, this.#after(words[HEAD]!, at, length));
+  }
+
+  /** Lets a function of the caller's at a message: meanwhile this view refuses everything else. */
+  #lend(use: UseBytes, at: number, length: number): void {
+    this.#isBusy = true;
+    try {
+      use(this.#bytes, at, length);
+    } finally {
+      this.#isBusy = false;
+    }
   }
 
   /** The counter behind the message that lies at `at`. */
@@ -249,6 +257,14 @@ export class ByteRing extends View<"ByteRing"> {
     const skipped = (at - HEADER_BYTES - counter) & this.#mask;
     return (counter + skipped + sizeOf(length)) | 0;
   }
+}
+
+type UseBytes = (bytes: Uint8Array, offset: number, length: number) => void;
+
+function refuseBusy(action: string): never {
+  throw new Error(
+    `Cannot ${action} a ByteRing: its message is being written or read (let that function return first)`,
+  );
 }
 
 function sizeOf(length: number): number {

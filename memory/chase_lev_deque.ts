@@ -7,7 +7,8 @@
  * compare-and-swap on top decides. Positions are int32 and compared as `(b - t) | 0`: they may wrap.
  *
  * Items are plain words: the owner writes one only while no thief can win it; a thief that reads one
- * too late loses its compare-and-swap and forgets what it read.
+ * too late loses its compare-and-swap and forgets what it read. Bottom is read plainly by the owner,
+ * who alone writes it. What is left are three operations of `Atomics` for a push and a pop.
  *
  * D. Chase, Y. Lev, "Dynamic Circular Work-Stealing Deque" (2005); with its fences proved: N. M. Lê,
  * A. Pop, A. Cohen, F. Zappa Nardelli, "Correct and Efficient Work-Stealing for Weak Memory Models"
@@ -17,9 +18,9 @@
  */
 
 import { EMPTY, FULL, RETRY } from "./answers.ts";
-import { checkInteger, checkOptions, isInt32, refuseInt32, roundCapacity, shown } from "./check.ts";
+import { isInt32, refuseInt32, roundCapacity, shown } from "./check.ts";
 import {
-  createRegion,
+  createRing,
   type Handle,
   LINE_WORDS,
   openRegion,
@@ -37,12 +38,11 @@ const MOST_STOLEN = 16;
 /**
  * A deque of int32 values: one owner, any number of thieves.
  *
- * `push` and `pop` are for the owner alone: the view that pushes and pops knows bottom, and reads it
- * only when it is made. Who takes over as owner attaches anew. Everything else is for everybody.
+ * `push` and `pop` are for the owner alone: one thread. Everything else is for everybody.
  *
  * Capacity: rounded up to a power of two, at least 2; default 16. A full deque answers FULL: put the
  * item elsewhere, do not spin. An owner that dies leaves a deque that can be stolen from; the item it
- * was just pushing or popping is lost. Its successor attaches and calls `recover()` first. A thief
+ * was just pushing, popping or moving is lost. Its successor calls `recover()` first. A thief
  * that dies took its item or did not; nobody else is held up.
  *
  * @example
@@ -62,8 +62,7 @@ const MOST_STOLEN = 16;
 export class ChaseLevDeque extends View<"ChaseLevDeque"> {
   readonly #words: Int32Array;
   readonly #mask: number;
-  /** The owner's copies: bottom, and a top that may be old (it only grows). */
-  #bottom: number;
+  /** The owner's copy of top: it may be old, and top only grows. */
   #top: number;
 
   private constructor(handle: Handle<"ChaseLevDeque">) {
@@ -71,7 +70,6 @@ export class ChaseLevDeque extends View<"ChaseLevDeque"> {
     this.#words = openRegion("ChaseLevDeque", handle);
     this.#mask = paramOf(this.#words, 0) - 1;
     this.#top = Atomics.load(this.#words, TOP);
-    this.#bottom = Atomics.load(this.#words, BOTTOM);
   }
 
   /** Bytes that one of so many items takes. */
@@ -81,15 +79,9 @@ export class ChaseLevDeque extends View<"ChaseLevDeque"> {
 
   /** An empty one. `start`: where its positions begin, for tests. */
   static create(capacity = 16, options?: { at?: Place; start?: number }): ChaseLevDeque {
-    const action = "create a ChaseLevDeque";
-    const { at, start = 0 } = checkOptions(action, options);
-    checkInteger(action, "the start", start, -(2 ** 31), 2 ** 31 - 1);
-    const size = roundCapacity(action, capacity, 2);
-    const handle = createRegion("ChaseLevDeque", ChaseLevDeque.byteLength(size), [size], at);
-    const words = openRegion("ChaseLevDeque", handle);
-    Atomics.store(words, TOP, start);
-    Atomics.store(words, BOTTOM, start);
-    return new ChaseLevDeque(handle);
+    const size = roundCapacity("create a ChaseLevDeque", capacity, 2);
+    const bytes = ChaseLevDeque.byteLength(size);
+    return new ChaseLevDeque(createRing("ChaseLevDeque", bytes, size, options));
   }
 
   /** The one that `handle` names, in this thread. */
@@ -100,30 +92,25 @@ export class ChaseLevDeque extends View<"ChaseLevDeque"> {
   /** The owner adds an int32 at the bottom: true, or FULL. Wait-free, O(1). */
   push(value: number): true | typeof FULL {
     if (!isInt32(value)) refuseInt32("push to a ChaseLevDeque", value);
-    const bottom = this.#bottom;
     const words = this.#words;
+    const bottom = words[BOTTOM]!;
     if (((bottom - this.#top) | 0) > this.#mask) {
       this.#top = Atomics.load(words, TOP);
       if (((bottom - this.#top) | 0) > this.#mask) return FULL;
     }
     words[ITEMS + (bottom & this.#mask)] = value;
-    const next = (bottom + 1) | 0;
-    this.#bottom = next;
-    Atomics.store(words, BOTTOM, next);
+    Atomics.store(words, BOTTOM, (bottom + 1) | 0);
     return true;
   }
 
   /** The owner takes its newest item, or EMPTY. Wait-free, O(1). */
   pop(): number | typeof EMPTY {
     const words = this.#words;
-    const bottom = (this.#bottom - 1) | 0;
+    const bottom = (words[BOTTOM]! - 1) | 0;
     Atomics.store(words, BOTTOM, bottom);
     const top = Atomics.load(words, TOP);
     const left = (bottom - top) | 0;
-    if (left > 0) {
-      this.#bottom = bottom;
-      return words[ITEMS + (bottom & this.#mask)]!;
-    }
+    if (left > 0) return words[ITEMS + (bottom & this.#mask)]!;
     this.#top = top;
     return this.#popLast(top, left);
   }
@@ -134,7 +121,7 @@ export class ChaseLevDeque extends View<"ChaseLevDeque"> {
     const top = Atomics.load(words, TOP);
     const bottom = Atomics.load(words, BOTTOM);
     if (((bottom - top) | 0) <= 0) return EMPTY;
-    const value = Atomics.load(words, ITEMS + (top & this.#mask));
+    const value = words[ITEMS + (top & this.#mask)]!;
     return Atomics.compareExchange(words, TOP, top, (top + 1) | 0) === top ? value : RETRY;
   }
 
@@ -149,7 +136,8 @@ export class ChaseLevDeque extends View<"ChaseLevDeque"> {
         `Cannot steal half: the target is ${shown(into)} (pass a ChaseLevDeque that you own)`,
       );
     }
-    if (into === this) {
+    const { buffer, byteOffset } = into.handle;
+    if (buffer === this.handle.buffer && byteOffset === this.handle.byteOffset) {
       throw new TypeError("Cannot steal half: the target is the source (pass another deque)");
     }
     const half = Math.ceil(this.size / 2);
@@ -173,7 +161,6 @@ export class ChaseLevDeque extends View<"ChaseLevDeque"> {
     const top = Atomics.load(this.#words, TOP);
     const bottom = Atomics.load(this.#words, BOTTOM);
     if (((bottom - top) | 0) >= 0) return false;
-    this.#bottom = top;
     Atomics.store(this.#words, BOTTOM, top);
     return true;
   }
@@ -197,14 +184,14 @@ export class ChaseLevDeque extends View<"ChaseLevDeque"> {
   /** At most one item was left: thieves may want it too. Bottom goes back where it was. */
   #popLast(top: number, left: number): number | typeof EMPTY {
     const words = this.#words;
-    const bottom = this.#bottom;
     if (left < 0) {
-      Atomics.store(words, BOTTOM, bottom);
+      Atomics.store(words, BOTTOM, top);
       return EMPTY;
     }
     const value = words[ITEMS + (top & this.#mask)]!;
-    const won = Atomics.compareExchange(words, TOP, top, (top + 1) | 0) === top;
-    Atomics.store(words, BOTTOM, bottom);
+    const next = (top + 1) | 0;
+    const won = Atomics.compareExchange(words, TOP, top, next) === top;
+    Atomics.store(words, BOTTOM, next);
     return won ? value : EMPTY;
   }
 }

@@ -43,6 +43,11 @@ export function refuseInt32(action: string, value: unknown): never {
   throw new RangeError(`Cannot ${action}: the value is ${shown(value)} (pass an int32)`);
 }
 
+/** Throws unless `start`, where a counter is to begin, is an int32. */
+export function checkStart(action: string, start: unknown): asserts start is number {
+  checkInteger(action, "the start", start, -(2 ** 31), 2 ** 31 - 1);
+}
+
 /** `capacity` rounded up to a power of two of at least `least`. */
 export function roundCapacity(action: string, capacity: unknown, least: number): number {
   checkInteger(action, "the capacity", capacity, 1, LARGEST_CAPACITY);

@@ -66,6 +66,7 @@ export class FreeList extends View<"FreeList"> {
   /** One with all of 0 to count - 1 in it, 1 to 2 ** 26 of them. `tag`: where the tag begins, for tests. */
   static create(count: number, options?: { at?: Place; tag?: number }): FreeList {
     const { at, tag = 0 } = checkOptions("create a FreeList", options);
+    checkInteger("create a FreeList", "the tag", tag, -(2 ** 31), 2 ** 31 - 1);
     const list = new FreeList(
       createRegion("FreeList", FreeList.byteLength(count), [count], at),
     );

@@ -10,7 +10,7 @@
 
 import { checkInteger, isInt32, shown } from "./check.ts";
 
-/** What keys of bytes can be given as; a string stands for its UTF-8. */
+/** What keys of bytes can be given as; a string stands for its UTF-8, in which a lone surrogate is U+FFFD. */
 export type ByteKey = string | Uint8Array;
 
 /** Internal: turns a key into `tag`, `hash` and `words`, which hold until the next. */

@@ -10,12 +10,15 @@
  * @module
  */
 
-import { checkInteger, checkOptions, shown } from "./check.ts";
+import { checkInteger, checkOptions, checkStart, shown } from "./check.ts";
 
 /** Bytes between words that different threads write: two cache lines, since they are fetched in pairs. */
 export const LINE_BYTES = 128;
 /** The same in int32 words. A region's header takes the first of these. */
 export const LINE_WORDS: number = LINE_BYTES / 4;
+
+/** A region's length, and every index into it, is an int32. */
+const MOST_BYTES = 2 ** 31 - LINE_BYTES;
 
 /** What is posted to a worker: there, `attach(handle)` makes a view of the same structure. */
 export interface Handle<K extends string = string> {
@@ -101,14 +104,40 @@ export function createRegion<K extends string>(
   at: Place | undefined,
 ): Handle<K> {
   const action = `create a ${kind}`;
+  if (byteLength > MOST_BYTES) {
+    throw new RangeError(
+      `Cannot ${action}: it takes ${byteLength} bytes (at most ${MOST_BYTES}: ask for less capacity)`,
+    );
+  }
   const buffer = at === undefined ? newBuffer(action, byteLength) : checkOptions(action, at).buffer;
   const byteOffset = at?.byteOffset ?? 0;
   checkBuffer(action, buffer, byteOffset, byteLength);
-  const words = new Int32Array(buffer, byteOffset, byteLength / 4).fill(0);
+  const words = new Int32Array(buffer, byteOffset, byteLength / 4);
+  if (at !== undefined) words.fill(0);
   words[1] = byteLength;
   words.set(params, 2);
   words[0] = magicOf(kind);
   return Object.freeze({ kind, buffer, byteOffset });
+}
+
+/**
+ * Memory for a ring of `capacity`: a header, two counters on the two lines after it, and the rest. Both
+ * counters begin at `start`, rounded down to a multiple of `step` (a power of two).
+ */
+export function createRing<K extends string>(
+  kind: K,
+  byteLength: number,
+  capacity: number,
+  options: { readonly at?: Place; readonly start?: number } | undefined,
+  step = 1,
+): Handle<K> {
+  const action = `create a ${kind}`;
+  const { at, start = 0 } = checkOptions(action, options);
+  checkStart(action, start);
+  const handle = createRegion(kind, byteLength, [capacity], at);
+  const words = openRegion(kind, handle);
+  for (const line of [1, 2]) Atomics.store(words, line * LINE_WORDS, start & -step);
+  return handle;
 }
 
 /** The words of the region of `handle`, header included; throws unless such a one lies there. */

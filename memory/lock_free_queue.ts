@@ -3,7 +3,7 @@
  *
  * Invariant: the producer alone moves tail, after writing; the consumer alone moves head, after reading.
  * So a word between them belongs to the consumer, every other one to the producer, and both touch
- * theirs without `Atomics`. Each side keeps a copy of the other's counter, which may be old: then
+ * theirs without `Atomics`, as each reads the counter that it alone moves. Each side keeps a copy of the other's counter, which may be old: then
  * there is more room, or there are more items, than it thinks. One store publishes a whole batch.
  *
  * Leslie Lamport, "Specifying Concurrent Program Modules" (1983); the copies: J. Giacomoni, T. Moseley,
@@ -14,9 +14,9 @@
  */
 
 import { EMPTY, FULL } from "./answers.ts";
-import { checkInteger, checkOptions, isInt32, refuseInt32, roundCapacity, shown } from "./check.ts";
+import { checkInteger, isInt32, refuseInt32, roundCapacity, shown } from "./check.ts";
 import {
-  createRegion,
+  createRing,
   type Handle,
   LINE_WORDS,
   openRegion,
@@ -75,15 +75,9 @@ export class LockFreeQueue extends View<"LockFreeQueue"> {
 
   /** An empty one. `start`: where its counters begin, for tests. */
   static create(capacity = 1024, options?: { at?: Place; start?: number }): LockFreeQueue {
-    const action = "create a LockFreeQueue";
-    const { at, start = 0 } = checkOptions(action, options);
-    checkInteger(action, "the start", start, -(2 ** 31), 2 ** 31 - 1);
-    const size = roundCapacity(action, capacity, 2);
-    const handle = createRegion("LockFreeQueue", LockFreeQueue.byteLength(size), [size], at);
-    const words = openRegion("LockFreeQueue", handle);
-    Atomics.store(words, HEAD, start);
-    Atomics.store(words, TAIL, start);
-    return new LockFreeQueue(handle);
+    const size = roundCapacity("create a LockFreeQueue", capacity, 2);
+    const bytes = LockFreeQueue.byteLength(size);
+    return new LockFreeQueue(createRing("LockFreeQueue", bytes, size, options));
   }
 
   /** The one that `handle` names, in this thread. */
@@ -94,10 +88,11 @@ export class LockFreeQueue extends View<"LockFreeQueue"> {
   /** The producer adds an int32: true, or FULL. Wait-free, O(1). */
   push(value: number): true | typeof FULL {
     if (!isInt32(value)) refuseInt32("push to a LockFreeQueue", value);
-    const tail = Atomics.load(this.#words, TAIL);
+    const words = this.#words;
+    const tail = words[TAIL]!;
     if (this.#room(tail, 1) < 1) return FULL;
-    this.#words[ITEMS + (tail & this.#mask)] = value;
-    Atomics.store(this.#words, TAIL, (tail + 1) | 0);
+    words[ITEMS + (tail & this.#mask)] = value;
+    Atomics.store(words, TAIL, (tail + 1) | 0);
     return true;
   }
 
@@ -109,7 +104,7 @@ export class LockFreeQueue extends View<"LockFreeQueue"> {
     const action = "push to a LockFreeQueue";
     const length = checkMany(action, values, from);
     const words = this.#words;
-    const tail = Atomics.load(words, TAIL);
+    const tail = words[TAIL]!;
     const count = Math.min(length - from, this.#room(tail, length - from));
     for (let i = 0; i < count; i++) {
       const value = values[from + i]!;
@@ -122,10 +117,11 @@ export class LockFreeQueue extends View<"LockFreeQueue"> {
 
   /** The consumer takes the first value, or EMPTY. Wait-free, O(1). */
   pop(): number | typeof EMPTY {
-    const head = Atomics.load(this.#words, HEAD);
+    const words = this.#words;
+    const head = words[HEAD]!;
     if (this.#items(head, 1) < 1) return EMPTY;
-    const value = this.#words[ITEMS + (head & this.#mask)]!;
-    Atomics.store(this.#words, HEAD, (head + 1) | 0);
+    const value = words[ITEMS + (head & this.#mask)]!;
+    Atomics.store(words, HEAD, (head + 1) | 0);
     return value;
   }
 
@@ -136,7 +132,7 @@ export class LockFreeQueue extends View<"LockFreeQueue"> {
   popMany(target: Int32Array | number[], from = 0): number {
     const length = checkMany("pop from a LockFreeQueue", target, from);
     const words = this.#words;
-    const head = Atomics.load(words, HEAD);
+    const head = words[HEAD]!;
     const count = Math.min(length - from, this.#items(head, length - from));
     for (let i = 0; i < count; i++) target[from + i] = words[ITEMS + ((head + i) & this.#mask)]!;
     if (count > 0) Atomics.store(words, HEAD, (head + count) | 0);

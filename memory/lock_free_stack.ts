@@ -23,6 +23,7 @@ import {
   roundToLine,
   View,
 } from "./layout.ts";
+import { lostNodes } from "./lost_nodes.ts";
 import { NONE, TaggedList } from "./tagged_list.ts";
 
 const USED = LINE_WORDS;
@@ -117,13 +118,9 @@ export class LockFreeStack extends View<"LockFreeStack"> {
    * O(n).
    */
   repair(): number {
-    const lost = new Set(Array.from({ length: this.capacity }, (_, node) => node));
-    for (const list of [this.#used, this.#free]) {
-      for (let node = list.first(); node !== NONE; node = Atomics.load(this.#words, NEXT + node)) {
-        lost.delete(node);
-      }
-    }
+    const firsts = [this.#used.first(), this.#free.first()];
+    const lost = lostNodes(this.#words, NEXT, this.capacity, firsts);
     for (const node of lost) this.#free.give(node);
-    return lost.size;
+    return lost.length;
   }
 }

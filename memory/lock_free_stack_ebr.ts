@@ -24,6 +24,7 @@ import {
   roundToLine,
   View,
 } from "./layout.ts";
+import { lostNodes } from "./lost_nodes.ts";
 
 const USED = LINE_WORDS;
 const FREE = 2 * LINE_WORDS;
@@ -38,7 +39,8 @@ const TRIES = 3;
  * `push` and `pop` are lock-free and linearizable, O(1) but for freeing; each thread attaches with its own
  * participant. Capacity: exact; nodes that wait to be freed count, about three times `threshold` per
  * thread, more while one stays pinned: FULL means that no node was free, after trying to free some.
- * A worker that dies inside a call loses one node and those it had retired, see `EpochReclamation`.
+ * A worker that dies inside a call loses one node (and, in `pop`, the value in it) and those it had retired; if it
+ * was pinned it holds up everybody's, see `EpochReclamation.clear`. `repair()` finds the lost nodes.
  *
  * @example
  * ```ts
@@ -133,6 +135,26 @@ export class LockFreeStackEBR extends View<"LockFreeStackEBR"> {
   /** Whether nothing is on it now. Wait-free, O(1). */
   get isEmpty(): boolean {
     return Atomics.load(this.#words, USED) === NONE;
+  }
+
+  /**
+   * Frees the nodes that died with a worker; answers how many. Only while no other thread uses the stack, and
+   * none has nodes waiting: each other participant has left, its `leave()` or a later `collect()` having
+   * come to 0 waiting, or was cleared. An `Error` when nodes that this thread retired cannot be freed yet.
+   * O(n).
+   */
+  repair(): number {
+    for (let i = 0; i < TRIES; i++) this.#me.collect();
+    if (this.#me.waiting > 0) {
+      throw new Error(
+        `Cannot repair: ${this.#me.waiting} retired nodes wait (nobody may be pinned)`,
+      );
+    }
+    const words = this.#words;
+    const firsts = [USED, FREE].map((list) => Atomics.load(words, list));
+    const lost = lostNodes(words, NEXT, this.capacity, firsts);
+    for (const node of lost) this.#give(FREE, node);
+    return lost.length;
   }
 
   /** Pinned, so that the node at the head cannot come back while it is looked at. */

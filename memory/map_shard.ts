@@ -2,9 +2,11 @@
  * One shard of a shared map: a hash table with open addressing in shared memory.
  *
  * Invariant: an entry is reached from its hash's place by steps of one over full entries. Writers hold the
- * shard's lock. An entry is filled before its tag is set, and a value changes in one store, so readers
- * without the lock see them whole; only removing moves entries, and the version is odd meanwhile:
- * who read during an odd or a changed version looks again.
+ * shard's lock. An entry is filled before its tag is set, cleared by its tag, and a value changes in
+ * one store, so that entries are always whole; only removing moves entries, each of them copied before it
+ * is cleared, and the version is odd meanwhile: who read during an odd or a changed version looks again.
+ * So a writer that dies leaves every other key in at least one place, if not always where it is
+ * looked for: `mend` moves it there.
  *
  * Linear probing and removal by moving back: Donald E. Knuth, "The Art of Computer Programming", volume 3
  * (1973), 6.4, algorithms L and R. The version: Linux `seqlock` (Stephen Hemminger, 2002).
@@ -14,10 +16,12 @@
 
 import type { KeyCodec } from "./key_codec.ts";
 import { LINE_WORDS } from "./layout.ts";
-import { LockWord } from "./lock_word.ts";
+import { type LockUser, LockWord } from "./lock_word.ts";
 
 const VERSION = 1;
 const COUNT = 2;
+/** In the line of the first shard: how many numbers of workers were drawn. */
+export const SHARD_DRAWN = 3;
 const HASH = 1;
 const VALUE = 2;
 const KEY = 3;
@@ -42,13 +46,13 @@ export class MapShard {
 
   /** `slots`: a power of two. */
   // deno-lint-ignore no-explicit-any -- it only carries words here
-  constructor(words: Int32Array, at: number, slots: number, key: KeyCodec<any>) {
+  constructor(words: Int32Array, at: number, slots: number, key: KeyCodec<any>, user: LockUser) {
     this.#words = words;
     this.#at = at;
     this.#mask = slots - 1;
     this.#key = key;
     this.#entryWords = KEY + key.words.length;
-    this.lock = new LockWord(words, at);
+    this.lock = new LockWord(words, at, user);
   }
 
   /** The value of the codec's key. Lock-free unless removals go on all the time. */
@@ -103,19 +107,17 @@ export class MapShard {
     if (hole < 0) return undefined;
     const value = Atomics.load(words, hole + VALUE);
     Atomics.add(words, this.#at + VERSION, 1);
+    Atomics.store(words, hole, 0);
     let to = this.#slotOf(hole);
     for (let slot = (to + 1) & this.#mask;; slot = (slot + 1) & this.#mask) {
       const entry = this.#entry(slot);
       if (Atomics.load(words, entry) === 0) break;
       const home = Atomics.load(words, entry + HASH) & this.#mask;
       if (((slot - home) & this.#mask) < ((slot - to) & this.#mask)) continue;
-      for (let i = 0; i < this.#entryWords; i++) {
-        Atomics.store(words, hole + i, Atomics.load(words, entry + i));
-      }
+      this.#move(entry, hole);
       hole = entry;
       to = slot;
     }
-    Atomics.store(words, hole, 0);
     Atomics.sub(words, this.#at + COUNT, 1);
     Atomics.add(words, this.#at + VERSION, 1);
     return value;
@@ -132,8 +134,8 @@ export class MapShard {
     return count;
   }
 
-  /** Under the lock: each key, through the codec's `words`, with its tag, value and hash. */
-  forEach(visit: (tag: number, value: number, hash: number) => void): void {
+  /** Under the lock: each key, through the codec's `words`, with its tag and value. */
+  forEach(visit: (tag: number, value: number) => void): void {
     const words = this.#words;
     for (let slot = 0; slot <= this.#mask; slot++) {
       const entry = this.#entry(slot);
@@ -141,7 +143,7 @@ export class MapShard {
       if (tag === 0) continue;
       const key = this.#key.words;
       for (let i = 0; i < key.length; i++) key[i] = Atomics.load(words, entry + KEY + i);
-      visit(tag, Atomics.load(words, entry + VALUE), Atomics.load(words, entry + HASH));
+      visit(tag, Atomics.load(words, entry + VALUE));
     }
   }
 
@@ -150,13 +152,57 @@ export class MapShard {
     return Atomics.load(this.#words, this.#at + COUNT);
   }
 
-  /** After its holder has died: not held, the version even, and empty. */
-  reset(): void {
+  /** Under the lock, after its holder has died: every key is where it is looked for, once. O(slots). */
+  mend(): void {
     const words = this.#words;
-    const version = Atomics.load(words, this.#at + VERSION);
-    Atomics.store(words, this.#at + VERSION, (version + (version & 1)) | 0);
-    this.clear();
-    Atomics.store(words, this.#at, 0);
+    const version = this.#at + VERSION;
+    if ((Atomics.load(words, version) & 1) === 0) Atomics.add(words, version, 1);
+    while (this.#settle());
+    let count = 0;
+    for (let slot = 0; slot <= this.#mask; slot++) {
+      if (Atomics.load(words, this.#entry(slot)) !== 0) count++;
+    }
+    Atomics.store(words, this.#at + COUNT, count);
+    Atomics.add(words, version, 1);
+  }
+
+  /** Moves entries to the first hole on their way, clears second copies; false when there were none. */
+  #settle(): boolean {
+    const words = this.#words;
+    let settled = false;
+    for (let slot = 0; slot <= this.#mask; slot++) {
+      const entry = this.#entry(slot);
+      if (Atomics.load(words, entry) === 0) continue;
+      let at = Atomics.load(words, entry + HASH) & this.#mask;
+      while (at !== slot && !this.#isFreeOr(at, entry)) at = (at + 1) & this.#mask;
+      if (at === slot) continue;
+      settled = true;
+      if (Atomics.load(words, this.#entry(at)) === 0) this.#move(entry, this.#entry(at));
+      else Atomics.store(words, entry, 0);
+    }
+    return settled;
+  }
+
+  /** Whether a slot has no entry, or a copy of `entry`. */
+  #isFreeOr(slot: number, entry: number): boolean {
+    const words = this.#words;
+    const other = this.#entry(slot);
+    const tag = Atomics.load(words, other);
+    if (tag === 0 || tag !== Atomics.load(words, entry)) return tag === 0;
+    for (let i = KEY; i < this.#entryWords; i++) {
+      if (Atomics.load(words, other + i) !== Atomics.load(words, entry + i)) return false;
+    }
+    return true;
+  }
+
+  /** Copies an entry into a free place, then clears the one where it was. */
+  #move(from: number, to: number): void {
+    const words = this.#words;
+    for (let i = 1; i < this.#entryWords; i++) {
+      Atomics.store(words, to + i, Atomics.load(words, from + i));
+    }
+    Atomics.store(words, to, Atomics.load(words, from));
+    Atomics.store(words, from, 0);
   }
 
   /** The entry of the codec's key, or -1. Ends also when what it reads moves. */

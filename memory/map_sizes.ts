@@ -13,11 +13,15 @@ const INT_KEYS = -1;
 /** What the header of a map says: shards and slots are powers of two, -1 key bytes mean int32 keys. */
 export type Sizes = [shards: number, slots: number, keyBytes: number];
 
-/** Sizes for room for `capacity`. */
+/** Standard deviations that a shard may have more than its share. */
+const DEVIATIONS = 6;
+
+/** Sizes for room for `capacity`, however chance spreads them. */
 export function sizesOf(capacity: unknown, keyBytes: number | undefined, shards: unknown): Sizes {
   checkInteger(ACTION, "the number of shards", shards, 1, 256);
   const count = roundCapacity(ACTION, shards, 1);
-  const each = Math.ceil(exactCapacity(ACTION, capacity) / count);
+  const share = exactCapacity(ACTION, capacity) / count;
+  const each = count === 1 ? share : Math.ceil(share + DEVIATIONS * Math.sqrt(share)) + 2;
   return [count, roundCapacity(ACTION, Math.ceil(each * 8 / 7) + 1, 4), keyBytes ?? INT_KEYS];
 }
 

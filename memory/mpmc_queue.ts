@@ -10,9 +10,10 @@
  */
 
 import type { CLOSED, EMPTY, FULL, RETRY } from "./answers.ts";
-import { checkInteger, checkOptions, isInt32, refuseInt32, roundCapacity } from "./check.ts";
-import { createRegion, type Handle, openRegion, type Place, View } from "./layout.ts";
+import { checkOptions, checkStart, isInt32, refuseInt32, roundCapacity } from "./check.ts";
+import { createRegion, type Handle, openRegion, type Place } from "./layout.ts";
 import { MpmcRing, popAnswer, pushAnswer, ringBytes } from "./mpmc_ring.ts";
+import { MpmcView } from "./mpmc_view.ts";
 
 const ACTION = "create an MpmcQueue";
 
@@ -30,10 +31,12 @@ export interface MpmcQueueOptions {
  * A bounded queue of int32 values between any number of threads.
  *
  * Linearizable, EMPTY, FULL and CLOSED included. Lock-free, O(1), but for one thing: RETRY says that the
- * item next in line is claimed and not yet there (or not yet gone), because a thread is between
- * its compare-and-swap and its store. Nobody waits for it inside the queue: back off and call again.
- * A worker that *dies* in those nanoseconds leaves its cell claimed for ever: the queue answers RETRY
- * from then on once that cell is next in line. Tell it by time, and make a new queue.
+ * item next in line is claimed and not yet there, because a thread is between its compare-and-swap and
+ * its store. Nobody waits for it inside the queue: back off and call again.
+ *
+ * A worker that *dies* in those nanoseconds of a `push` leaves its cell claimed for ever: once that cell is
+ * next in line `pop` answers RETRY and goes on to. Tell it by that, when a worker has died: have the
+ * others rest, and `repair()`. One that dies in a `pop` has taken the item or not, and is in nobody's way.
  *
  * Capacity: rounded up to a power of two, at least 2.
  *
@@ -53,14 +56,16 @@ export interface MpmcQueueOptions {
  * assert(other.pop() === CLOSED);
  * ```
  */
-export class MpmcQueue extends View<"MpmcQueue"> {
+export class MpmcQueue extends MpmcView<"MpmcQueue"> {
   readonly #words: Int32Array;
   readonly #ring: MpmcRing;
 
   private constructor(handle: Handle<"MpmcQueue">) {
-    super(handle);
-    this.#words = openRegion("MpmcQueue", handle);
-    this.#ring = new MpmcRing(this.#words);
+    const words = openRegion("MpmcQueue", handle);
+    const ring = new MpmcRing(words);
+    super(handle, ring);
+    this.#words = words;
+    this.#ring = ring;
   }
 
   /** Bytes that one of so many items takes. */
@@ -71,7 +76,7 @@ export class MpmcQueue extends View<"MpmcQueue"> {
   /** An empty one. */
   static create(capacity: number, options?: MpmcQueueOptions): MpmcQueue {
     const { padded = false, at, start = 0 } = checkOptions(ACTION, options);
-    checkInteger(ACTION, "the start", start, -(2 ** 31), 2 ** 31 - 1);
+    checkStart(ACTION, start);
     const size = roundCapacity(ACTION, capacity, 2);
     const bytes = MpmcQueue.byteLength(size, { padded });
     const queue = new MpmcQueue(createRegion("MpmcQueue", bytes, [size, cellWords(padded)], at));
@@ -84,8 +89,8 @@ export class MpmcQueue extends View<"MpmcQueue"> {
     return new MpmcQueue(handle);
   }
 
-  /** Adds an int32 at the end: true, or FULL, RETRY, CLOSED. Lock-free, O(1). */
-  push(value: number): true | typeof FULL | typeof RETRY | typeof CLOSED {
+  /** Adds an int32 at the end: true, or FULL, CLOSED. Lock-free, O(1). */
+  push(value: number): true | typeof FULL | typeof CLOSED {
     if (!isInt32(value)) refuseInt32("push to an MpmcQueue", value);
     const cell = this.#ring.claimPush();
     if (cell < 0) return pushAnswer(cell);
@@ -96,41 +101,13 @@ export class MpmcQueue extends View<"MpmcQueue"> {
 
   /** Takes the first value; or EMPTY, RETRY, and CLOSED when it is closed and drained. Lock-free, O(1). */
   pop(): number | typeof EMPTY | typeof RETRY | typeof CLOSED {
-    const cell = this.#ring.claimPop();
-    if (cell < 0) return popAnswer(cell);
-    const value = this.#words[cell + 1]!;
-    this.#ring.publishPop(cell);
-    return value;
-  }
-
-  /** Nothing can be added from now on; what is in it can be taken. True for the first to close. Wait-free, O(1). */
-  close(): boolean {
-    return this.#ring.close();
-  }
-
-  /** Whether `close` was called. Wait-free, O(1). */
-  get isClosed(): boolean {
-    return this.#ring.isClosed;
-  }
-
-  /** Items now, those being added included: exact only while nobody else is at it. Wait-free, O(1). */
-  get size(): number {
-    return this.#ring.size;
-  }
-
-  /** Whether `size` is 0. Exact at some moment during the call. */
-  get isEmpty(): boolean {
-    return this.#ring.size === 0;
-  }
-
-  /** Whether `size` is the capacity. */
-  get isFull(): boolean {
-    return this.#ring.size === this.capacity;
-  }
-
-  /** How many items fit. */
-  get capacity(): number {
-    return this.#ring.capacity;
+    const ring = this.#ring;
+    for (;;) {
+      const cell = ring.front();
+      if (cell < 0) return popAnswer(cell);
+      const value = this.#words[cell + 1]!;
+      if (ring.take()) return value;
+    }
   }
 }
 

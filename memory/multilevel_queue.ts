@@ -22,12 +22,13 @@ import {
   paramOf,
   type Place,
   roundToLine,
-  View,
 } from "./layout.ts";
-import { LockWord } from "./lock_word.ts";
+import { type LockedViewOptions, lockUser, LockWord } from "./lock_word.ts";
+import { LockedView } from "./locked_view.ts";
 
 const ACTION = "create a MultilevelQueue";
 const LOCK = LINE_WORDS;
+const DRAWN = LINE_WORDS + 1;
 const LANES = 2 * LINE_WORDS;
 const LEVELS = 5;
 
@@ -44,9 +45,11 @@ export interface Turn {
 /**
  * A bounded queue of int32 values with five levels and demotion, between any number of threads.
  *
- * Blocking: every operation takes one lock for some dozens of instructions, O(levels), and a worker
- * that is killed in there blocks the queue for ever. A worker that dies during its turn loses that
- * item. Capacity: exact, for all levels together; an item that has its turn does not count.
+ * Blocking: every operation takes one lock for some dozens of instructions, O(levels). Linearizable. A
+ * worker that ends while it holds the lock blocks the others until somebody calls `recover` with its
+ * number: then each of its items is in or out, and the others go on; of a `boost` some may have risen
+ * and one may have gone to the end of its level. A worker that ends during its turn loses that item.
+ * Capacity: exact, for all levels together; an item that has its turn does not count.
  *
  * @example
  * ```ts
@@ -61,18 +64,20 @@ export interface Turn {
  * assertEquals(queue.pop(), { value: 7, level: 1, slice: 2 });
  * ```
  */
-export class MultilevelQueue extends View<"MultilevelQueue"> {
+export class MultilevelQueue extends LockedView<"MultilevelQueue"> {
   readonly #lock: LockWord;
   readonly #lanes: Lanes;
   /** How many items fit. */
   readonly capacity: number;
 
-  private constructor(handle: Handle<"MultilevelQueue">) {
-    super(handle);
+  private constructor(handle: Handle<"MultilevelQueue">, options?: LockedViewOptions) {
     const words = openRegion("MultilevelQueue", handle);
-    this.#lock = new LockWord(words, LOCK);
-    this.#lanes = new Lanes(words, LANES, LEVELS);
+    const user = lockUser("MultilevelQueue", words, DRAWN, options);
+    const lock = new LockWord(words, LOCK, user);
+    super(handle, lock, user.worker);
+    this.#lock = lock;
     this.capacity = paramOf(words, 0);
+    this.#lanes = new Lanes(words, LANES, LEVELS, this.capacity);
   }
 
   /** Bytes that one of so many items takes. */
@@ -81,17 +86,18 @@ export class MultilevelQueue extends View<"MultilevelQueue"> {
   }
 
   /** An empty one. */
-  static create(capacity: number, options?: { at?: Place }): MultilevelQueue {
+  static create(capacity: number, options?: LockedViewOptions & { at?: Place }): MultilevelQueue {
     const { at } = checkOptions(ACTION, options);
     const bytes = MultilevelQueue.byteLength(capacity);
-    const queue = new MultilevelQueue(createRegion("MultilevelQueue", bytes, [capacity], at));
-    queue.#lanes.fill(capacity);
+    const handle = createRegion("MultilevelQueue", bytes, [capacity], at);
+    const queue = new MultilevelQueue(handle, options);
+    queue.#lanes.fill();
     return queue;
   }
 
   /** The one that `handle` names, in this thread. */
-  static attach(handle: Handle<"MultilevelQueue">): MultilevelQueue {
-    return new MultilevelQueue(handle);
+  static attach(handle: Handle<"MultilevelQueue">, options?: LockedViewOptions): MultilevelQueue {
+    return new MultilevelQueue(handle, options);
   }
 
   /** Adds an int32 at the end of a level, by default the highest: true, or FULL. */
@@ -99,7 +105,7 @@ export class MultilevelQueue extends View<"MultilevelQueue"> {
     if (!isInt32(value)) refuseInt32("push to a MultilevelQueue", value);
     checkInteger("push to a MultilevelQueue", "the level", level, 0, LEVELS - 1);
     this.#lock.lock();
-    const pushed = this.#lanes.push(level, value, 0, 0);
+    const pushed = this.#lanes.push(level, value, 0);
     this.#lock.unlock();
     return pushed || FULL;
   }
@@ -139,7 +145,7 @@ export class MultilevelQueue extends View<"MultilevelQueue"> {
     let risen = 0;
     this.#lock.lock();
     for (let level = 1; level < LEVELS; level++) {
-      for (; !lanes.isEmpty(level); risen++) lanes.push(0, lanes.shift(level), 0, 0);
+      for (; !lanes.isEmpty(level); risen++) lanes.move(level, 0);
     }
     this.#lock.unlock();
     return risen;
@@ -161,5 +167,10 @@ export class MultilevelQueue extends View<"MultilevelQueue"> {
   /** Whether it has none. */
   get isEmpty(): boolean {
     return this.size === 0;
+  }
+
+  /** Internal. */
+  protected mend(): void {
+    this.#lanes.mend();
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Place } from "./layout.ts";
+import type { LockedViewOptions } from "./lock_word.ts";
 
 /** The levels, the most urgent first; their numbers are their places, 0 to 4. */
 export const PRIORITIES = ["critical", "high", "normal", "low", "background"] as const;
@@ -13,7 +14,7 @@ export const PRIORITIES = ["critical", "high", "normal", "low", "background"] as
 export type Priority = (typeof PRIORITIES)[number];
 
 /** How a `PriorityQueue` behaves, and where it is made. */
-export interface PriorityQueueOptions {
+export interface PriorityQueueOptions extends LockedViewOptions {
   /** Whether waiting raises. Default true. */
   readonly agingEnabled?: boolean;
   /** After so many ticks an item is raised by one level, after twice as many by two … Default 100. */

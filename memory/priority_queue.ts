@@ -12,7 +12,15 @@
  */
 
 import { EMPTY, FULL } from "./answers.ts";
-import { checkInteger, checkOptions, exactCapacity, isInt32, refuseInt32, shown } from "./check.ts";
+import {
+  checkInteger,
+  checkOptions,
+  checkStart,
+  exactCapacity,
+  isInt32,
+  refuseInt32,
+  shown,
+} from "./check.ts";
 import { Lanes, laneWords } from "./lanes.ts";
 import {
   createRegion,
@@ -21,9 +29,9 @@ import {
   openRegion,
   paramOf,
   roundToLine,
-  View,
 } from "./layout.ts";
-import { LockWord } from "./lock_word.ts";
+import { type LockedViewOptions, lockUser, LockWord } from "./lock_word.ts";
+import { LockedView } from "./locked_view.ts";
 import {
   PRIORITIES,
   type Priority,
@@ -33,19 +41,18 @@ import {
 
 const ACTION = "create a PriorityQueue";
 const LOCK = LINE_WORDS;
-const TICK = LINE_WORDS + 1;
-const SEQUENCE = LINE_WORDS + 2;
+const DRAWN = LINE_WORDS + 1;
+const TICK = LINE_WORDS + 2;
 const PUSHED = LINE_WORDS + 3;
 const POPPED = LINE_WORDS + 4;
 const LANES = 2 * LINE_WORDS;
-const AT_TICK = 1;
-const AT_SEQUENCE = 2;
 
 /**
  * A bounded queue of int32 values with five levels, between any number of threads.
  *
- * Blocking: every operation takes one lock for some dozens of instructions, O(levels), and a worker
- * that is killed in there blocks the queue for ever. Linearizable. Ages are compared within 2 ** 31
+ * Blocking: every operation takes one lock for some dozens of instructions, O(levels). Linearizable. A
+ * worker that ends while it holds the lock blocks the others until somebody calls `recover` with its
+ * number: then each of its items is in or out, and the others go on. Ages are compared within 2 ** 31
  * ticks and arrivals. Capacity: exact, for all levels together.
  *
  * @example
@@ -61,7 +68,7 @@ const AT_SEQUENCE = 2;
  * assertEquals([queue.pop(), queue.pop(), queue.pop(), queue.pop()], [3, 1, 2, EMPTY]);
  * ```
  */
-export class PriorityQueue extends View<"PriorityQueue"> {
+export class PriorityQueue extends LockedView<"PriorityQueue"> {
   readonly #words: Int32Array;
   readonly #lock: LockWord;
   readonly #lanes: Lanes;
@@ -70,14 +77,17 @@ export class PriorityQueue extends View<"PriorityQueue"> {
   /** How many items fit. */
   readonly capacity: number;
 
-  private constructor(handle: Handle<"PriorityQueue">) {
-    super(handle);
-    const words = this.#words = openRegion("PriorityQueue", handle);
+  private constructor(handle: Handle<"PriorityQueue">, options?: LockedViewOptions) {
+    const words = openRegion("PriorityQueue", handle);
+    const user = lockUser("PriorityQueue", words, DRAWN, options);
+    const lock = new LockWord(words, LOCK, user);
+    super(handle, lock, user.worker);
+    this.#words = words;
+    this.#lock = lock;
     this.capacity = paramOf(words, 0);
     this.#threshold = paramOf(words, 1);
     this.#boost = paramOf(words, 2);
-    this.#lock = new LockWord(words, LOCK);
-    this.#lanes = new Lanes(words, LANES, PRIORITIES.length);
+    this.#lanes = new Lanes(words, LANES, PRIORITIES.length, this.capacity);
   }
 
   /** Bytes that one of so many items takes. */
@@ -97,19 +107,18 @@ export class PriorityQueue extends View<"PriorityQueue"> {
     }
     checkInteger(ACTION, "agingThreshold", agingThreshold, 1, 2 ** 31 - 1);
     checkInteger(ACTION, "maxAgeBoost", maxAgeBoost, 0, PRIORITIES.length - 1);
-    checkInteger(ACTION, "the start", start, -(2 ** 31), 2 ** 31 - 1);
+    checkStart(ACTION, start);
     const params = [capacity, agingThreshold, agingEnabled ? maxAgeBoost : 0];
     const bytes = PriorityQueue.byteLength(capacity);
-    const queue = new PriorityQueue(createRegion("PriorityQueue", bytes, params, given.at));
+    const queue = new PriorityQueue(createRegion("PriorityQueue", bytes, params, given.at), given);
     queue.#words[TICK] = start;
-    queue.#words[SEQUENCE] = start;
-    queue.#lanes.fill(capacity);
+    queue.#lanes.fill(start);
     return queue;
   }
 
   /** The one that `handle` names, in this thread. */
-  static attach(handle: Handle<"PriorityQueue">): PriorityQueue {
-    return new PriorityQueue(handle);
+  static attach(handle: Handle<"PriorityQueue">, options?: LockedViewOptions): PriorityQueue {
+    return new PriorityQueue(handle, options);
   }
 
   /** Adds an int32 with a level, by default "normal": true, or FULL. */
@@ -124,8 +133,8 @@ export class PriorityQueue extends View<"PriorityQueue"> {
     }
     const words = this.#words;
     this.#lock.lock();
-    const pushed = this.#lanes.push(level, value, words[TICK]!, words[SEQUENCE]!);
-    if (pushed) (words[SEQUENCE]!++, words[PUSHED]!++);
+    const pushed = this.#lanes.push(level, value, Atomics.load(words, TICK));
+    if (pushed) words[PUSHED]!++;
     this.#lock.unlock();
     return pushed || FULL;
   }
@@ -142,7 +151,7 @@ export class PriorityQueue extends View<"PriorityQueue"> {
   peek(): number | typeof EMPTY {
     this.#lock.lock();
     const level = this.#best();
-    const value = level < 0 ? EMPTY : this.#lanes.peek(level, 0);
+    const value = level < 0 ? EMPTY : this.#lanes.peek(level);
     this.#lock.unlock();
     return value;
   }
@@ -187,11 +196,22 @@ export class PriorityQueue extends View<"PriorityQueue"> {
     return { size, totalPushed: pushed! >>> 0, totalPopped: popped! >>> 0, tick: tick!, perLevel };
   }
 
+  /** Internal. */
+  protected mend(): void {
+    const words = this.#words;
+    this.#lanes.mend();
+    const size = PRIORITIES.reduce((sum, _, level) => sum + this.#lanes.size(level), 0);
+    const more = (size - words[PUSHED]! + words[POPPED]!) | 0;
+    if (more > 0) words[PUSHED]! += more;
+    else words[POPPED]! -= more;
+  }
+
   #take(): number | typeof EMPTY {
     const level = this.#best();
     if (level < 0) return EMPTY;
+    const value = this.#lanes.shift(level);
     this.#words[POPPED]!++;
-    return this.#lanes.shift(level);
+    return value;
   }
 
   /** The level whose first item is best now, or -1. */
@@ -202,10 +222,10 @@ export class PriorityQueue extends View<"PriorityQueue"> {
     let rank = 0;
     for (let level = 0; level < PRIORITIES.length; level++) {
       if (lanes.isEmpty(level)) continue;
-      const age = (now - lanes.peek(level, AT_TICK)) | 0;
+      const age = (now - lanes.peekExtra(level)) | 0;
       const own = Math.max(0, level - Math.min(Math.floor(age / this.#threshold), this.#boost));
       const wins = best < 0 || own < rank || own === rank &&
-          ((lanes.peek(level, AT_SEQUENCE) - lanes.peek(best, AT_SEQUENCE)) | 0) < 0;
+          ((lanes.peekArrival(level) - lanes.peekArrival(best)) | 0) < 0;
       if (wins) (best = level, rank = own);
     }
     return best;

@@ -10,9 +10,10 @@
  */
 
 import type { CLOSED, EMPTY, FULL, RETRY } from "./answers.ts";
-import { checkInteger, checkOptions, roundCapacity, shown } from "./check.ts";
-import { createRegion, type Handle, openRegion, paramOf, type Place, View } from "./layout.ts";
+import { checkInteger, checkOptions, checkStart, roundCapacity, shown } from "./check.ts";
+import { createRegion, type Handle, openRegion, paramOf, type Place } from "./layout.ts";
 import { MpmcRing, popAnswer, pushAnswer, ringBytes } from "./mpmc_ring.ts";
+import { MpmcView } from "./mpmc_view.ts";
 
 const ACTION = "create a RecordQueue";
 const STAMP_WORDS = 2;
@@ -34,8 +35,8 @@ export interface RecordQueueOptions {
 /**
  * A bounded queue of records of `length` numbers each, between any number of threads.
  *
- * Linearizable; lock-free, O(length); what RETRY means and what a worker leaves that dies between claim and
- * publish is as in `MpmcQueue`. Numbers are converted as the typed array does. Capacity: rounded up
+ * Linearizable; lock-free, O(length); what RETRY means, what a worker leaves that dies between claim and
+ * publish, and `repair()` are as in `MpmcQueue`. Numbers are converted as the typed array does. Capacity: rounded up
  * to a power of two, at least 2.
  *
  * @example
@@ -49,19 +50,23 @@ export interface RecordQueueOptions {
  * assert(points.pop(point) === true && point[1] === 2.5);
  * ```
  */
-export class RecordQueue extends View<"RecordQueue"> {
+export class RecordQueue extends MpmcView<"RecordQueue"> {
   readonly #ring: MpmcRing;
   readonly #numbers: Numbers;
   /** Numbers per int32 word. */
   readonly #scale: number;
+  /** A record that came as an array, each number of it read once. */
+  readonly #read: Float64Array;
   /** Numbers in a record. */
   readonly length: number;
 
   private constructor(handle: Handle<"RecordQueue">) {
-    super(handle);
     const words = openRegion("RecordQueue", handle);
-    this.#ring = new MpmcRing(words);
+    const ring = new MpmcRing(words);
+    super(handle, ring);
+    this.#ring = ring;
     this.length = paramOf(words, 2);
+    this.#read = new Float64Array(this.length);
     const array = ARRAYS[paramOf(words, 3)]!;
     this.#scale = 4 / array.BYTES_PER_ELEMENT;
     const make = array as new (buffer: SharedArrayBuffer, at: number, length: number) => Numbers;
@@ -80,7 +85,7 @@ export class RecordQueue extends View<"RecordQueue"> {
   /** An empty one, whose records have `length` numbers. */
   static create(capacity: number, length: number, options?: RecordQueueOptions): RecordQueue {
     const { type = "float64", at, start = 0 } = checkOptions(ACTION, options);
-    checkInteger(ACTION, "the start", start, -(2 ** 31), 2 ** 31 - 1);
+    checkStart(ACTION, start);
     const bytes = RecordQueue.byteLength(capacity, length, type);
     const size = roundCapacity(ACTION, capacity, 2);
     const params = [size, cellWords(length, type), length, TYPES.indexOf(type)];
@@ -94,53 +99,34 @@ export class RecordQueue extends View<"RecordQueue"> {
     return new RecordQueue(handle);
   }
 
-  /** Adds a copy of the first `length` numbers of `record`: true, or FULL, RETRY, CLOSED. */
-  push(record: ArrayLike<number>): true | typeof FULL | typeof RETRY | typeof CLOSED {
-    checkRecord("push to a RecordQueue", record, this.length);
+  /** Adds a copy of the first `length` numbers of `record`: true, or FULL, CLOSED. */
+  push(record: ArrayLike<number>): true | typeof FULL | typeof CLOSED {
+    const from = checkRecord("push to a RecordQueue", record, this.length, this.#read);
     const cell = this.#ring.claimPush();
     if (cell < 0) return pushAnswer(cell);
     const at = (cell + STAMP_WORDS) * this.#scale;
-    for (let i = 0; i < this.length; i++) this.#numbers[at + i] = record[i]!;
+    for (let i = 0; i < this.length; i++) this.#numbers[at + i] = from[i]!;
     this.#ring.publishPush(cell);
     return true;
   }
 
-  /** Takes the first record into `target`: true, or EMPTY, RETRY, CLOSED. */
+  /**
+   * Takes the first record into `target`: true, or EMPTY, RETRY, CLOSED, and then `target` may hold something
+   * that another thread has taken.
+   */
   pop(
     target: Int32Array | Float64Array | Uint8Array | number[],
   ): true | typeof EMPTY | typeof RETRY | typeof CLOSED {
-    checkRecord("pop from a RecordQueue", target, Array.isArray(target) ? 0 : this.length);
-    const cell = this.#ring.claimPop();
-    if (cell < 0) return popAnswer(cell);
-    const at = (cell + STAMP_WORDS) * this.#scale;
-    for (let i = 0; i < this.length; i++) target[i] = this.#numbers[at + i]!;
-    this.#ring.publishPop(cell);
-    return true;
-  }
-
-  /** Nothing can be added from now on. True for the first to close. Wait-free, O(1). */
-  close(): boolean {
-    return this.#ring.close();
-  }
-
-  /** Whether `close` was called. Wait-free, O(1). */
-  get isClosed(): boolean {
-    return this.#ring.isClosed;
-  }
-
-  /** Records now: exact only while nobody else is at it. Wait-free, O(1). */
-  get size(): number {
-    return this.#ring.size;
-  }
-
-  /** Whether `size` is 0. */
-  get isEmpty(): boolean {
-    return this.#ring.size === 0;
-  }
-
-  /** How many records fit. */
-  get capacity(): number {
-    return this.#ring.capacity;
+    const least = Array.isArray(target) ? 0 : this.length;
+    checkRecord("pop from a RecordQueue", target, least, this.#read);
+    const ring = this.#ring;
+    for (;;) {
+      const cell = ring.front();
+      if (cell < 0) return popAnswer(cell);
+      const at = (cell + STAMP_WORDS) * this.#scale;
+      for (let i = 0; i < this.length; i++) target[i] = this.#numbers[at + i]!;
+      if (ring.take()) return true;
+    }
   }
 }
 
@@ -155,9 +141,15 @@ function cellWords(length: number, type: (typeof TYPES)[number]): number {
 }
 
 /**
- * All is checked before a cell is claimed: what throws while it is copied would leave the cell claimed.
+ * The first `length` numbers of `record`, of an array in `read`. All that could throw, getters included, is
+ * done before a cell is claimed: afterwards it would leave the cell claimed.
  */
-function checkRecord(action: string, record: ArrayLike<number>, length: number): void {
+function checkRecord(
+  action: string,
+  record: ArrayLike<number>,
+  length: number,
+  read: Float64Array,
+): ArrayLike<number> {
   const isView = ArrayBuffer.isView(record);
   if (!isView && !Array.isArray(record)) {
     throw new TypeError(
@@ -170,7 +162,11 @@ function checkRecord(action: string, record: ArrayLike<number>, length: number):
     );
   }
   for (let i = isView ? Math.max(length, 1) - 1 : 0; i < length; i++) {
-    if (typeof record[i] === "number") continue;
-    throw new TypeError(`Cannot ${action}: number ${i} is ${shown(record[i])} (pass numbers)`);
+    const number = record[i];
+    if (typeof number !== "number") {
+      throw new TypeError(`Cannot ${action}: number ${i} is ${shown(number)} (pass numbers)`);
+    }
+    read[i] = number;
   }
+  return isView ? record : read;
 }

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { checkInteger } from "./check.ts";
+import { checkInteger, isInt32, refuseInt32 } from "./check.ts";
 
 /** Names a slot in one of its lives. Structures carry it as the int32 it is. */
 export type Ref = number;
@@ -31,13 +31,15 @@ export class RefFormat {
     this.#mask = (1 << this.#bits) - 1;
   }
 
-  /** The Ref of `slot` in the life `generation`, of which the low bits are kept. */
+  /** The Ref of `slot` in the life `generation`, of which the low bits are kept. A slot beyond them is a `RangeError`. */
   make(slot: number, generation: number): Ref {
+    if ((slot & this.#mask) !== slot) checkInteger("make a Ref", "the slot", slot, 0, this.#mask);
     return (generation << this.#bits) | slot;
   }
 
-  /** The slot a Ref names; may be beyond the capacity when the Ref is not one of these. */
+  /** The slot a Ref names; may be beyond the capacity when the Ref is not one of these. Not an int32: a `RangeError`. */
   slotOf(ref: Ref): number {
+    if (!isInt32(ref)) refuseInt32("read a Ref", ref);
     return ref & this.#mask;
   }
 

@@ -21,13 +21,14 @@ import {
   type Place,
   View,
 } from "./layout.ts";
-import { MapShard, shardWords } from "./map_shard.ts";
+import { type LockedViewOptions, lockUser, MOST_WORKER } from "./lock_word.ts";
+import { MapShard, SHARD_DRAWN, shardWords } from "./map_shard.ts";
 import { codecOf, type Sizes, sizesOf } from "./map_sizes.ts";
 
 const ACTION = "create a ShardedMap";
 
 /** How a {@linkcode ShardedMap} is made. */
-export interface ShardedMapOptions {
+export interface ShardedMapOptions extends LockedViewOptions {
   /** How many shards, rounded up to a power of two, at most 256. Default 16. */
   readonly shards?: number;
   /** Where to make it. */
@@ -39,11 +40,13 @@ export interface ShardedMapOptions {
  *
  * `get` and `has` are lock-free unless entries are removed all the time (after 8 attempts they take the
  * lock). Changing blocks others out of one shard of `shards` for O(1) expected; `entries`, `clear` and
- * `countExact` take all of them. Linearizable for each key. A worker killed while it changes a shard blocks it:
- * `repair()` frees such shards, with what they hold, once the others rest.
+ * `countExact` take all of them. Linearizable for each key. A worker that ends while it changes a shard blocks
+ * that one for the others until somebody calls `recover` with its number: then what it was changing is
+ * changed or not, of a `clear` some may be gone, and the others go on.
  *
- * Capacity: room for at least so many, if the hash spreads them evenly; each shard has its share, rounded up
- * to a power of two, and answers FULL when 7/8 of it are used. The table does not grow.
+ * Capacity: room for at least so many, unless their hashes spread worse than by chance; each shard has its
+ * share and six standard deviations, rounded up to a power of two, and answers FULL when 7/8 of it are
+ * used. The table does not grow.
  *
  * @example
  * ```ts
@@ -61,17 +64,21 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
   readonly #key: KeyCodec<K>;
   readonly #shards: readonly MapShard[];
   readonly #shift: number;
+  /** The number that this view takes locks with: given, or drawn. */
+  readonly worker: number;
 
-  private constructor(handle: Handle<"ShardedMap">) {
+  private constructor(handle: Handle<"ShardedMap">, options?: LockedViewOptions) {
     super(handle);
     const words = openRegion("ShardedMap", handle);
     const [shards, slots, keyBytes] = [0, 1, 2].map((i) => paramOf(words, i)) as Sizes;
     this.#key = codecOf(keyBytes) as KeyCodec<unknown> as KeyCodec<K>;
     this.#shift = 32 - Math.log2(shards);
     const each = shardWords(slots, this.#key.words.length);
+    const user = lockUser("ShardedMap", words, LINE_WORDS + SHARD_DRAWN, options);
+    this.worker = user.worker;
     this.#shards = Array.from(
       { length: shards },
-      (_, i) => new MapShard(words, LINE_WORDS + i * each, slots, this.#key),
+      (_, i) => new MapShard(words, LINE_WORDS + i * each, slots, this.#key, user),
     );
   }
 
@@ -83,7 +90,7 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
 
   /** An empty one, with int32 keys. */
   static create(capacity: number, options?: ShardedMapOptions): ShardedMap<number> {
-    return new ShardedMap<number>(made(capacity, undefined, options));
+    return new ShardedMap<number>(made(capacity, undefined, options), options);
   }
 
   /** An empty one, whose keys are up to `keyBytes` bytes. */
@@ -93,12 +100,15 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
     options?: ShardedMapOptions,
   ): ShardedMap<ByteKey> {
     checkInteger(ACTION, "the key's length", keyBytes, 1, 1024);
-    return new ShardedMap<ByteKey>(made(capacity, keyBytes, options));
+    return new ShardedMap<ByteKey>(made(capacity, keyBytes, options), options);
   }
 
   /** The one that `handle` names, in this thread. */
-  static attach<K extends number | ByteKey = number>(handle: Handle<"ShardedMap">): ShardedMap<K> {
-    return new ShardedMap<K>(handle);
+  static attach<K extends number | ByteKey = number>(
+    handle: Handle<"ShardedMap">,
+    options?: LockedViewOptions,
+  ): ShardedMap<K> {
+    return new ShardedMap<K>(handle, options);
   }
 
   /** The value of `key`, or undefined. */
@@ -171,23 +181,30 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
     return all as ReturnType<this["entries"]>;
   }
 
+  /** The numbers of the workers that hold a lock of a shard now. Wait-free, O(shards). */
+  get holders(): number[] {
+    const all = this.#shards.map((shard) => shard.lock.holder);
+    return [...new Set(all)].filter((worker) => worker !== undefined);
+  }
+
   /**
-   * Frees the shards that died with a worker, after making them whole: what that one was just changing is done or
-   * not. Only while no other thread uses the map. Answers how many there were. O(capacity).
+   * After a worker has ended, wherever it was: takes over the locks that it holds, makes those shards whole and lets
+   * the others on, who may be waiting meanwhile. True if it held any. Never while that worker lives.
+   * O(shards), and O(capacity) if it held any.
+   *
+   * @throws {TypeError} If `worker` is not a number
+   * @throws {RangeError} If it is not the number of a worker
    */
-  repair(): number {
-    const held = this.#shards.filter((shard) => shard.lock.isHeld);
-    for (const shard of held) {
-      const entries: [number | Uint8Array, number, number][] = [];
-      shard.forEach((tag, value, hash) => entries.push([this.#key.decode(tag), value, hash]));
-      shard.reset();
-      for (const [key, value, hash] of entries) {
-        this.#key.encode("repair", key as K);
-        // An entry that was just being moved is half another: it is whole where it came from.
-        if (this.#key.hash === hash) shard.put(value);
-      }
+  recover(worker: number): boolean {
+    checkInteger("recover", "the worker", worker, 0, MOST_WORKER);
+    let held = false;
+    for (const shard of this.#shards) {
+      if (!shard.lock.takeOver(worker)) continue;
+      held = true;
+      shard.mend();
+      shard.lock.unlock();
     }
-    return held.length;
+    return held;
   }
 
   #shardOf(action: string, key: K): MapShard {
@@ -207,11 +224,15 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
   }
 
   #allLocked<T>(body: () => T): T {
-    for (const shard of this.#shards) shard.lock.lock();
+    const held: MapShard[] = [];
     try {
+      for (const shard of this.#shards) {
+        shard.lock.lock();
+        held.push(shard);
+      }
       return body();
     } finally {
-      for (const shard of this.#shards) shard.lock.unlock();
+      for (const shard of held) shard.lock.unlock();
     }
   }
 }

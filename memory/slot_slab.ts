@@ -89,6 +89,7 @@ export class SlotSlab extends View<"SlotSlab"> {
   /** One with `count` free slots, 1 to 2 ** 24. */
   static create(count: number, options?: SlotSlabOptions): SlotSlab {
     const { recordBytes = 0, at, generation = 0 } = checkOptions("create a SlotSlab", options);
+    checkInteger("create a SlotSlab", "the generation", generation, -(2 ** 31), 2 ** 31 - 1);
     const byteLength = SlotSlab.byteLength(count, recordBytes);
     const slab = new SlotSlab(
       createRegion("SlotSlab", byteLength, [count, roundTo8(recordBytes)], at),
@@ -170,8 +171,9 @@ export class SlotSlab extends View<"SlotSlab"> {
         `Cannot ${action}: the Ref is ${shown(ref)} (pass what allocate answered)`,
       );
     }
+    if ((ref | 0) !== ref) return NONE;
     const slot = this.#format.slotOf(ref);
-    return (ref | 0) === ref && slot < this.capacity ? slot : NONE;
+    return slot < this.capacity ? slot : NONE;
   }
 }
 

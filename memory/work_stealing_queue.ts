@@ -14,7 +14,7 @@
 
 import { EMPTY, FULL, RETRY } from "./answers.ts";
 import { ChaseLevDeque } from "./chase_lev_deque.ts";
-import { checkInteger, checkOptions, roundCapacity } from "./check.ts";
+import { checkOptions, checkStart, roundCapacity } from "./check.ts";
 import { createRegion, type Handle, LINE_BYTES, openRegion, type Place, View } from "./layout.ts";
 import { MpmcQueue } from "./mpmc_queue.ts";
 
@@ -28,7 +28,8 @@ const INBOX_TURN = 61;
  * Work of one worker that others may add to and steal from: int32 values.
  *
  * `push` and `pop` are the owner's; `inject`, `steal` and the rest everybody's. Lock-free; what RETRY means,
- * and what is left when a worker dies, is as in `ChaseLevDeque` and `MpmcQueue`. `push` is O(1), and
+ * and what is left when a worker dies, is as in `ChaseLevDeque` and `MpmcQueue`; one that dies while it moves
+ * items loses the one in its hand. `push` is O(1), and
  * O(capacity) when it moves half of the deque. Capacity: the deque's and the inbox's, each rounded up to
  * a power of two, at least 2.
  *
@@ -74,7 +75,7 @@ export class WorkStealingQueue extends View<"WorkStealingQueue"> {
     options?: { inbox?: number; at?: Place; start?: number },
   ): WorkStealingQueue {
     const { inbox = capacity, at, start = 0 } = checkOptions(ACTION, options);
-    checkInteger(ACTION, "the start", start, -(2 ** 31), 2 ** 31 - 1);
+    checkStart(ACTION, start);
     const size = roundCapacity(ACTION, capacity, 2);
     const handle = createRegion(KIND, WorkStealingQueue.byteLength(size, inbox), [], at);
     const { buffer, byteOffset } = handle;
@@ -90,7 +91,7 @@ export class WorkStealingQueue extends View<"WorkStealingQueue"> {
     return new WorkStealingQueue(handle);
   }
 
-  /** The owner adds an int32 as its newest: true, or FULL when deque and inbox are, or others are at the inbox. */
+  /** The owner adds an int32 as its newest: true, or FULL when deque and inbox are. */
   push(value: number): true | typeof FULL {
     if (this.#deque.push(value) === true) return true;
     this.spillTo(this.#inbox);
@@ -108,10 +109,9 @@ export class WorkStealingQueue extends View<"WorkStealingQueue"> {
     return value === EMPTY ? this.#fromInbox() : value;
   }
 
-  /** Anybody adds an int32 to the inbox: true, or FULL, RETRY. */
-  inject(value: number): true | typeof FULL | typeof RETRY {
-    const answer = this.#inbox.push(value);
-    return answer === true || answer === RETRY ? answer : FULL;
+  /** Anybody adds an int32 to the inbox: true, or FULL. */
+  inject(value: number): true | typeof FULL {
+    return this.#inbox.push(value) === true || FULL;
   }
 
   /** Anybody takes the oldest; if there is none, the oldest of the inbox; or EMPTY, RETRY. */
@@ -143,6 +143,11 @@ export class WorkStealingQueue extends View<"WorkStealingQueue"> {
       return moved;
     }
     return wanted;
+  }
+
+  /** Takes out of the inbox what died with a worker, as `MpmcQueue.repair`. Only while no other thread is in a call. */
+  repair(): number {
+    return this.#inbox.repair();
   }
 
   /** For a new owner, see `ChaseLevDeque`. */

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { FULL, RETRY } from "./answers.ts";
+import { FULL } from "./answers.ts";
 import { checkInteger, checkOptions } from "./check.ts";
 import {
   createRegion,
@@ -46,7 +46,7 @@ export interface WorkStealingSchedulerOptions {
  * Work for `workers` threads: int32 values, each taken once.
  *
  * Lock-free, O(1) but for stealing, O(workers). What RETRY means, and what is left when a worker dies, is as
- * in `ChaseLevDeque` and `MpmcQueue`; a dead worker's deque stays stealable. Nothing here
+ * in `WorkStealingQueue`; a dead worker's deque stays stealable. Nothing here
  * sleeps: park when `next` says EMPTY, after looking at `totalPending` once more.
  *
  * @example
@@ -106,10 +106,9 @@ export class WorkStealingScheduler extends View<"WorkStealingScheduler"> {
     return new WorkStealingScheduler(handle);
   }
 
-  /** Anybody adds an int32 to the common queue: true, or FULL, RETRY. */
-  submit(value: number): true | typeof FULL | typeof RETRY {
-    const answer = this.#common.push(value);
-    return answer === true || answer === RETRY ? answer : FULL;
+  /** Anybody adds an int32 to the common queue: true, or FULL. */
+  submit(value: number): true | typeof FULL {
+    return this.#common.push(value) === true || FULL;
   }
 
   /** The part of worker `id`, for the thread that is it, once. */
@@ -118,6 +117,14 @@ export class WorkStealingScheduler extends View<"WorkStealingScheduler"> {
     const own = WorkStealingQueue.attach(this.#queues[id]!.handle);
     const queues = this.#queues.map((queue, i) => i === id ? own : queue);
     return new StealingWorker(id, queues, this.#common, this.#seed);
+  }
+
+  /**
+   * Takes out of all queues what died with a worker between claim and publish, as `MpmcQueue.repair`; answers how
+   * many. Only while no other thread is in a call. O(workers + capacity).
+   */
+  repair(): number {
+    return this.#queues.reduce((sum, queue) => sum + queue.repair(), this.#common.repair());
   }
 
   /** How many workers it has. */

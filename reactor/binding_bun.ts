@@ -4,8 +4,7 @@
  * @module
  */
 
-import { ReactorUnavailableError } from "./errors.ts";
-import type { Binding, RawSymbols, Signatures } from "./libc_symbols.ts";
+import { type Binding, noLibrary, type RawSymbols, type Signatures } from "./libc_symbols.ts";
 import type { Platform } from "./platform.ts";
 
 /** What is used of `bun:ffi`. */
@@ -52,9 +51,5 @@ export function bindBun(platform: Platform, signatures: Signatures): Binding {
       last = error;
     }
   }
-  throw new ReactorUnavailableError(
-    "library",
-    `no C library was found (looked for ${candidates.join(", ")})`,
-    { cause: last },
-  );
+  throw noLibrary(candidates, last);
 }

@@ -9,11 +9,17 @@
  */
 
 import { ReactorUnavailableError } from "./errors.ts";
-import { type Binding, type RawSymbols, type Signatures, WAITING } from "./libc_symbols.ts";
+import {
+  type Binding,
+  noLibrary,
+  type RawSymbols,
+  type Signatures,
+  WAITING,
+} from "./libc_symbols.ts";
 import type { Platform } from "./platform.ts";
 
 /** What is used of `Deno`. */
-interface DenoFfi {
+export interface DenoFfi {
   dlopen(
     path: string,
     symbols: Record<string, unknown>,
@@ -48,8 +54,11 @@ function sonames({ os, arch }: Platform): string[] {
 }
 
 /** Binds the functions; throws {@linkcode ReactorUnavailableError} when it may not or cannot. */
-export function bindDeno(platform: Platform, signatures: Signatures): Binding {
-  const { Deno } = globalThis as unknown as { Deno: DenoFfi };
+export function bindDeno(
+  platform: Platform,
+  signatures: Signatures,
+  Deno: DenoFfi = (globalThis as unknown as { Deno: DenoFfi }).Deno,
+): Binding {
   const location = platform.os === "linux" ? "__errno_location" : "__error";
   const state = (path?: string) =>
     Deno.permissions.querySync(path === undefined ? { name: "ffi" } : { name: "ffi", path }).state;
@@ -92,11 +101,7 @@ export function bindDeno(platform: Platform, signatures: Signatures): Binding {
       last === undefined ? undefined : { cause: last },
     );
   }
-  throw new ReactorUnavailableError(
-    "library",
-    `no C library was found (looked for ${candidates.join(", ")})`,
-    { cause: last },
-  );
+  throw noLibrary(candidates, last);
 }
 
 function makeBinding(

@@ -19,73 +19,28 @@ import { forgetEverywhere, type LoopCore } from "./loop_core.ts";
 import { READABLE, WRITABLE } from "./poller.ts";
 import { checkFd, checkInt, currentReactor, type FdLike } from "./reactor_runtime.ts";
 
-/** One read. */
-export class Read extends FdOp<number> {
+/** One read: of what there is, or until the buffer is full. */
+class Read extends FdOp<number> {
   readonly #buffer: Uint8Array;
   readonly #length: number;
-
-  /** Of a descriptor into a buffer. */
-  constructor(reactor: Reactor, fd: number, buffer: Uint8Array) {
-    super(reactor, fd, READABLE);
-    this.#buffer = buffer;
-    this.#length = buffer.byteLength;
-  }
-
-  protected attempt(): Poll<number> {
-    const { kernel } = this.reactor.loop;
-    checkSameLength(this.#buffer, this.#length, "read");
-    for (;;) {
-      const n = kernel.read(this.fd, this.#buffer);
-      if (n >= 0) return n;
-      if (n === -kernel.platform.EAGAIN) return PENDING;
-      if (n !== -EINTR) throw new IoError("read", -n, this.fd);
-    }
-  }
-}
-
-/** One write, of what the descriptor takes. */
-export class Write extends FdOp<number> {
-  readonly #buffer: Uint8Array;
-  readonly #length: number;
-
-  /** Of the first bytes of a buffer to a descriptor. */
-  constructor(reactor: Reactor, fd: number, buffer: Uint8Array, length: number) {
-    super(reactor, fd, WRITABLE);
-    this.#buffer = buffer;
-    this.#length = length;
-  }
-
-  protected attempt(): Poll<number> {
-    const { kernel } = this.reactor.loop;
-    checkSameLength(this.#buffer, this.#length, "write");
-    for (;;) {
-      const n = kernel.write(this.fd, this.#buffer, this.#length);
-      if (n >= 0) return n;
-      if (n === -kernel.platform.EAGAIN) return PENDING;
-      if (n !== -EINTR) throw new IoError("write", -n, this.fd);
-    }
-  }
-}
-
-/** Reads until the buffer is full or the end. */
-class ReadFull extends FdOp<number> {
-  readonly #buffer: Uint8Array;
-  readonly #length: number;
+  readonly #full: boolean;
   #got = 0;
 
-  constructor(reactor: Reactor, fd: number, buffer: Uint8Array) {
+  constructor(reactor: Reactor, fd: number, buffer: Uint8Array, full: boolean) {
     super(reactor, fd, READABLE);
     this.#buffer = buffer;
     this.#length = buffer.byteLength;
+    this.#full = full;
   }
 
   protected attempt(): Poll<number> {
     const { kernel } = this.reactor.loop;
     checkSameLength(this.#buffer, this.#length, "read");
-    while (this.#got < this.#length) {
-      const n = kernel.read(this.fd, this.#buffer.subarray(this.#got));
-      if (n > 0) this.#got += n;
-      else if (n === 0) break;
+    while (!this.#full || this.#got < this.#length) {
+      const got = this.#got;
+      const n = kernel.read(this.fd, got === 0 ? this.#buffer : this.#buffer.subarray(got));
+      if (n > 0 && this.#full) this.#got = got + n;
+      else if (n >= 0) return got + n;
       else if (n === -kernel.platform.EAGAIN) return PENDING;
       else if (n !== -EINTR) throw new IoError("read", -n, this.fd);
     }
@@ -93,31 +48,49 @@ class ReadFull extends FdOp<number> {
   }
 }
 
-/** Writes until nothing is left. */
-class WriteAll extends FdOp<number> {
+/** One write: of what the descriptor takes, or until nothing is left. */
+class Write extends FdOp<number> {
   readonly #buffer: Uint8Array;
   readonly #length: number;
+  readonly #all: boolean;
   #written = 0;
 
-  constructor(reactor: Reactor, fd: number, buffer: Uint8Array, length: number) {
+  constructor(reactor: Reactor, fd: number, buffer: Uint8Array, length: number, all: boolean) {
     super(reactor, fd, WRITABLE);
     this.#buffer = buffer;
     this.#length = length;
+    this.#all = all;
   }
 
   protected attempt(): Poll<number> {
     const { kernel } = this.reactor.loop;
     checkSameLength(this.#buffer, this.#length, "write");
-    while (this.#written < this.#length) {
+    while (!this.#all || this.#written < this.#length) {
       const written = this.#written;
       const buffer = written === 0 ? this.#buffer : this.#buffer.subarray(written);
       const n = kernel.write(this.fd, buffer, this.#length - written);
-      if (n >= 0) this.#written = written + n;
+      if (n >= 0 && this.#all) this.#written = written + n;
+      else if (n >= 0) return n;
       else if (n === -kernel.platform.EAGAIN) return PENDING;
       else if (n !== -EINTR) throw new IoError("write", -n, this.fd);
     }
     return this.#written;
   }
+}
+
+function readInto(fd: FdLike, buffer: Uint8Array, full: boolean): Future<number> {
+  return new Read(currentReactor(), checkFd(fd, "read"), checkBuffer(buffer, "read"), full);
+}
+
+function writeFrom(
+  fd: FdLike,
+  buffer: Uint8Array,
+  length: number | undefined,
+  all: boolean,
+): Future<number> {
+  const number = checkFd(fd, "write");
+  const bytes = checkLength(checkBuffer(buffer, "write"), length, "write");
+  return new Write(currentReactor(), number, buffer, bytes, all);
 }
 
 /**
@@ -145,7 +118,7 @@ class WriteAll extends FdOp<number> {
  * ```
  */
 export function read(fd: FdLike, buffer: Uint8Array): Future<number> {
-  return new Read(currentReactor(), checkFd(fd, "read"), checkBuffer(buffer, "read"));
+  return readInto(fd, buffer, false);
 }
 
 /**
@@ -158,9 +131,7 @@ export function read(fd: FdLike, buffer: Uint8Array): Future<number> {
  * @throws {ClosedError} When it is closed meanwhile, by {@linkcode close}
  */
 export function write(fd: FdLike, buffer: Uint8Array, length?: number): Future<number> {
-  const number = checkFd(fd, "write");
-  const bytes = checkLength(checkBuffer(buffer, "write"), length, "write");
-  return new Write(currentReactor(), number, buffer, bytes);
+  return writeFrom(fd, buffer, length, false);
 }
 
 /**
@@ -170,7 +141,7 @@ export function write(fd: FdLike, buffer: Uint8Array, length?: number): Future<n
  * @throws As {@linkcode read}
  */
 export function readFull(fd: FdLike, buffer: Uint8Array): Future<number> {
-  return new ReadFull(currentReactor(), checkFd(fd, "read"), checkBuffer(buffer, "read"));
+  return readInto(fd, buffer, true);
 }
 
 /**
@@ -181,9 +152,7 @@ export function readFull(fd: FdLike, buffer: Uint8Array): Future<number> {
  * @throws As {@linkcode write}
  */
 export function writeAll(fd: FdLike, buffer: Uint8Array, length?: number): Future<number> {
-  const number = checkFd(fd, "write");
-  const bytes = checkLength(checkBuffer(buffer, "write"), length, "write");
-  return new WriteAll(currentReactor(), number, buffer, bytes);
+  return writeFrom(fd, buffer, length, true);
 }
 
 /**

@@ -10,11 +10,11 @@ import { bindBun } from "./binding_bun.ts";
 import { bindDeno, pathsOf } from "./binding_deno.ts";
 import { bindKoffi } from "./binding_koffi.ts";
 import { Epoll, ONE } from "./epoll.ts";
-import { ReactorUnavailableError, UnsupportedError } from "./errors.ts";
+import { UnsupportedError } from "./errors.ts";
 import type { Bytes, Kernel } from "./kernel.ts";
 import { Kqueue, wakeKqueue } from "./kqueue.ts";
 import { type Binding, type RawSymbols, signaturesFor } from "./libc_symbols.ts";
-import { hostPlatform, type Platform, platformOf } from "./platform.ts";
+import { hostPlatform, type Platform, platformOf, requirePlatform } from "./platform.ts";
 import type { Poller } from "./poller.ts";
 
 const F_SETFD = 2;
@@ -275,13 +275,7 @@ export function openLibc(): Libc {
 
 function bindHost(): Libc {
   const { os, arch } = hostPlatform();
-  const platform = platformOf(os, arch);
-  if (platform === undefined) {
-    throw new ReactorUnavailableError(
-      "platform",
-      `${os} is not supported (Linux, macOS and FreeBSD are; timers, tasks and signals work here)`,
-    );
-  }
+  const platform = requirePlatform(os, arch);
   const signatures = signaturesFor(platform);
   const host = globalThis as { Deno?: unknown; Bun?: unknown };
   const binding = host.Deno !== undefined

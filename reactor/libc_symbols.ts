@@ -8,6 +8,7 @@
  * @module
  */
 
+import { ReactorUnavailableError } from "./errors.ts";
 import type { Platform } from "./platform.ts";
 
 /** Parameters, and the result as the last letter. */
@@ -93,4 +94,13 @@ export interface Binding {
   readonly waitAsync: ((name: string, ...args: unknown[]) => Promise<number>) | undefined;
   /** Unloads it. */
   close(): void;
+}
+
+/** None of the files that may hold the C library could be opened. */
+export function noLibrary(candidates: readonly string[], cause: unknown): ReactorUnavailableError {
+  return new ReactorUnavailableError(
+    "library",
+    `no C library was found (one of these must be there: ${candidates.join(", ")})`,
+    { cause },
+  );
 }

@@ -42,11 +42,13 @@ export class LoopCalls {
   release(): number {
     const due = this.#due;
     let count = 0;
-    while (this.#next < due.length) {
-      count++;
-      due[this.#next++]!.call();
+    if (due.length > 0) {
+      while (this.#next < due.length) {
+        count++;
+        due[this.#next++]!.call();
+      }
+      this.clear();
     }
-    this.clear();
     this.#holds--;
     return count;
   }

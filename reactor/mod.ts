@@ -47,6 +47,7 @@ export type { Bytes, Kernel } from "./kernel.ts";
 export { libcPaths } from "./libc.ts";
 export type { OnLoopError } from "./loop_calls.ts";
 export { LoopExplanation, type SourceExplanation } from "./loop_explanation.ts";
+export { accept, listen, Listener, type ListenOptions } from "./listener.ts";
 export type { LoopRunOptions } from "./loop_run.ts";
 export type { LoopSettings } from "./loop_settings.ts";
 export { OwnedFd } from "./owned_fd.ts";
@@ -59,17 +60,7 @@ export {
   type ReactorOptions,
   ReactorRuntime,
 } from "./reactor_runtime.ts";
-export {
-  accept,
-  connect,
-  listen,
-  Listener,
-  type ListenOptions,
-  recv,
-  send,
-  shutdown,
-  streamPair,
-} from "./sockets.ts";
+export { connect, recv, send, shutdown, streamPair } from "./sockets.ts";
 export { FdStream, type StreamKind } from "./stream.ts";
 export { Registration } from "./registration.ts";
 export { type RemoteHandle, RemoteLoop } from "./remote_loop.ts";

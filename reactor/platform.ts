@@ -6,6 +6,8 @@
  * @module
  */
 
+import { ReactorUnavailableError } from "./errors.ts";
+
 /** Systems the reactor knows. */
 export type Os = "linux" | "darwin" | "freebsd";
 
@@ -159,6 +161,36 @@ export function platformOf(os: string, arch: string): Platform | undefined {
       return { ...FREEBSD, arch };
   }
   return undefined;
+}
+
+/** Machines whose structures and numbers are those above: little-endian, 64 bits. */
+const ARCHITECTURES: Readonly<Record<Os, readonly string[]>> = {
+  linux: ["x86_64", "aarch64", "riscv64", "loong64"],
+  darwin: ["x86_64", "aarch64"],
+  freebsd: ["x86_64", "aarch64"],
+};
+
+const ELSEWHERE = "timers, tasks and signals work here";
+
+/**
+ * The numbers of a system that must be known.
+ *
+ * @throws {ReactorUnavailableError} If it is not, or if it is on a machine that is not
+ */
+export function requirePlatform(os: string, arch: string): Platform {
+  const platform = platformOf(os, arch);
+  if (platform === undefined) {
+    throw new ReactorUnavailableError(
+      "platform",
+      `${os} is not supported (Linux, also in WSL, macOS and FreeBSD are; ${ELSEWHERE})`,
+    );
+  }
+  const known = ARCHITECTURES[platform.os];
+  if (known.includes(arch)) return platform;
+  throw new ReactorUnavailableError(
+    "platform",
+    `${os} on ${arch} is not supported (on ${known.join(", ")} it is; ${ELSEWHERE})`,
+  );
 }
 
 /** What is used of the hosts' own answers. */

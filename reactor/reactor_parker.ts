@@ -1,10 +1,10 @@
 /**
  * Where a `ReactorRuntime` waits: in the kernel, without keeping the host from its own work.
  *
- * While events come, the kernel is asked without waiting, between the turns of the tasks; right
- * after one it is asked for some microseconds more, as long as that pays. Then the parker sleeps:
- * beside the thread, or, where the host's own loop can watch the queue, in that. A runtime that
- * waits for no descriptor sleeps as any other does.
+ * While events come, the kernel is asked without waiting, between the turns of the tasks. To park,
+ * it is first asked for some microseconds more, as long as that pays. Then the parker sleeps: beside
+ * the thread, or, where the host's own loop can watch the queue, in that. A runtime that waits for
+ * no descriptor sleeps as any other does.
  *
  * @module
  */
@@ -26,6 +26,7 @@ export class ReactorParker implements Parker {
   readonly #host = new HostParker();
   #sleeper: Sleeper | undefined;
   #spinMs = 0;
+  #onWake: (() => void) | undefined;
 
   constructor(loop: LoopCore) {
     this.#loop = loop;
@@ -33,52 +34,68 @@ export class ReactorParker implements Parker {
 
   /** See {@linkcode Parker}. */
   poll(): boolean {
+    return this.#loop.poll() > 0;
+  }
+
+  /** Asks again and again, as long as that has paid lately; true when there was something. */
+  #spin(ms: number): boolean {
     const loop = this.#loop;
-    if (loop.poll() > 0) return true;
-    if (this.#spinMs === 0 || !loop.isWatching) return false;
+    const longestMs = Math.min(this.#spinMs, ms);
     const start = performance.now();
     do {
       if (loop.poll() > 0) {
         this.#spinMs = Math.min(LONGEST_SPIN_MS, this.#spinMs * 2);
         return true;
       }
-    } while (performance.now() - start < this.#spinMs);
+    } while (performance.now() - start < longestMs);
     this.#spinMs /= 2;
     if (this.#spinMs < SHORTEST_SPIN_MS) this.#spinMs = 0;
     return false;
   }
 
   /** See {@linkcode Parker}. */
-  park(ms: number): Promise<void> {
+  park(ms: number, onWake?: () => void): Promise<void> {
     const loop = this.#loop;
     if (ms === 0) {
       loop.poll();
       return this.#host.park(0);
+    }
+    if (this.#spinMs > 0 && loop.isWatching && this.#spin(ms)) {
+      this.#host.unpark();
+      return this.#host.park(ms);
     }
     loop.sources.onChange = this.#unparkNow;
     const leftMs = Math.min(ms, loop.timeouts.nextTimeout());
     if (!loop.isWatching || loop.openPoller === undefined) {
       return this.#host.park(leftMs).finally(this.#awake);
     }
+    this.#onWake = onWake;
     return this.#sleep(leftMs);
   }
 
   async #sleep(ms: number): Promise<void> {
     const start = performance.now();
-    const sleeper = this.#sleeper ??= makeSleeper(this.#loop, this.#unparkNow);
+    const sleeper = this.#sleeper ??= makeSleeper(this.#loop, this.#ready);
     sleeper.begin();
-    // The deadline, and what keeps the process alive while the sleeper does not.
-    await this.#host.park(ms);
+    await this.#host.sleep(ms, true);
     sleeper.end();
     this.#awake();
     if (performance.now() - start < SHORT_SLEEP_MS) this.#spinMs = LONGEST_SPIN_MS;
   }
 
   readonly #awake = (): void => {
-    this.#loop.sources.onChange = undefined;
+    this.#onWake = this.#loop.sources.onChange = undefined;
   };
 
   readonly #unparkNow = (): void => this.unpark();
+
+  /** There was something, and it was taken. */
+  readonly #ready = (): void => {
+    const onWake = this.#onWake;
+    this.#onWake = undefined;
+    onWake?.();
+    if (this.#host.isParked) this.unpark();
+  };
 
   /** See {@linkcode Parker}. */
   unpark(): void {

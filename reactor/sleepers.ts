@@ -8,9 +8,9 @@ import type { Koffi } from "./binding_koffi.ts";
 import { loadKoffi } from "./binding_koffi.ts";
 import type { LoopCore } from "./loop_core.ts";
 
-/** One way to be told that the kernel's queue has something. */
+/** One way to be told that the kernel's queue has something; a sleep keeps the process alive. */
 export interface Sleeper {
-  /** From now on `onWake` is called when there is something, which may have been taken already. */
+  /** From now on `onWake` is called after something was taken. */
   begin(): void;
   /** The sleep is over, whoever ended it. */
   end(): void;
@@ -67,15 +67,21 @@ const UV_READABLE = 1;
 
 let uvPollCallback: unknown;
 
-/** Node's own loop watches the queue: a `uv_poll` handle on its descriptor, no thread. */
+/**
+ * Node's own loop watches the queue: a `uv_poll` handle on its descriptor, no thread.
+ *
+ * To start and stop the handle is dear, so it stays started between sleeps. It is told again and
+ * again while the queue has something: what it is told while nobody sleeps stops it.
+ */
 class UvSleeper implements Sleeper {
   readonly #koffi: Koffi;
   readonly #uv: Uv;
   readonly #handle: unknown;
   readonly #callback: unknown;
   #isStarted = false;
+  #isSleeping = false;
 
-  constructor(koffi: Koffi, fd: number, onWake: () => void) {
+  constructor(koffi: Koffi, loop: LoopCore, onWake: () => void) {
     this.#koffi = koffi;
     const node = koffi.load(null);
     uvPollCallback ??= koffi.proto("void VaisUvPoll(void* handle, int status, int events)");
@@ -86,36 +92,57 @@ class UvSleeper implements Sleeper {
     };
     const size = node.func("size_t uv_handle_size(int)")(UV_POLL);
     this.#handle = koffi.alloc("uint8_t", Number(size));
-    const loop = (node.func("void* uv_default_loop()") as unknown as () => unknown)();
-    const answer = node.func("int uv_poll_init(void*, void*, int)")(loop, this.#handle, fd);
+    const uvLoop = (node.func("void* uv_default_loop()") as unknown as () => unknown)();
+    const answer = node.func("int uv_poll_init(void*, void*, int)")(
+      uvLoop,
+      this.#handle,
+      loop.poller.fd,
+    );
     if (answer !== 0) {
       koffi.free(this.#handle);
       throw new Error(`uv_poll_init answered ${answer}`);
     }
     this.#callback = koffi.register(() => {
-      this.end();
-      onWake();
+      if (!this.#isSleeping) return this.#stop();
+      this.#isSleeping = false;
+      try {
+        loop.poll();
+        onWake();
+      } catch (error) {
+        // Whoever calls from native code hears of no error.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
       // Where the microtasks are not run after a callback of native code, this does it.
       setImmediate(nothing);
     }, koffi.pointer(uvPollCallback));
   }
 
   begin(): void {
+    this.#isSleeping = true;
     if (this.#isStarted) return;
     this.#isStarted = true;
     this.#uv.start(this.#handle, UV_READABLE, this.#callback);
   }
 
   end(): void {
+    this.#isSleeping = false;
+  }
+
+  #stop(): void {
+    this.#isSleeping = false;
     if (!this.#isStarted) return;
     this.#isStarted = false;
     this.#uv.stop(this.#handle);
   }
 
-  rest(): void {}
+  rest(): void {
+    this.#stop();
+  }
 
   close(): void {
-    this.end();
+    this.#stop();
     this.#uv.close(this.#handle, null);
     // libuv lets go of the handle at the end of its turn.
     setImmediate(() =>
@@ -183,7 +210,7 @@ export function makeSleeper(loop: LoopCore, onWake: () => void): Sleeper {
     process?.getBuiltinModule?.("node:worker_threads")?.isMainThread === true
   ) {
     try {
-      return new UvSleeper(loadKoffi(), fd, onWake);
+      return new UvSleeper(loadKoffi(), loop, onWake);
     } catch {
       // A Node that keeps libuv's symbols to itself.
     }

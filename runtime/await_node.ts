@@ -169,6 +169,7 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Promise<un
 
   #settle(ok: boolean, value: unknown): void {
     const callback = ok ? this.#onValue : this.#onError;
+    this.#host.hasResumed = true;
     if (typeof callback === "function") {
       try {
         // For an `await` this is the function that resumes the body.

@@ -24,6 +24,7 @@ import {
   WAKE_INSIDE,
   WAKE_MAYBE,
   WAKE_OUTSIDE,
+  WAKE_PROMISE,
   type WakeSource,
 } from "./host.ts";
 import type { JoinHandle } from "./join_handle.ts";
@@ -68,7 +69,8 @@ export class Core implements Host, Opener<Owner>, Driven {
   readonly clock: Clock;
   readonly timers: TimerWheel;
   readonly watch: Watch | undefined;
-  readonly waits = new Int32Array(3);
+  readonly waits = new Int32Array(4);
+  hasResumed = false;
   readonly bodySource: WakeSource;
   readonly root: RootOwner;
   firstOwned: Owner | undefined = undefined;
@@ -100,11 +102,11 @@ export class Core implements Host, Opener<Owner>, Driven {
       : checkInteger(options.maxTasks, 1, "create Runtime", "maxTasks");
     this.clock = options.clock ?? systemClock;
     if (typeof this.clock.now !== "function") {
-      throw new TypeError("Cannot create Runtime: clock has no now()");
+      throw new TypeError("Cannot create Runtime: clock has no now() (must be a Clock)");
     }
     const parker: Parker = options.parker ?? new HostParker();
     if (typeof parker.park !== "function") {
-      throw new TypeError("Cannot create Runtime: parker has no park()");
+      throw new TypeError("Cannot create Runtime: parker has no park() (must be a Parker)");
     }
     this.queue = new RunQueue(
       options.seed === undefined
@@ -292,7 +294,7 @@ export class Core implements Host, Opener<Owner>, Driven {
       if (this.#driver.pollOutside() || waitMs === 0 || !this.queue.isEmpty) continue;
       if (waitMs === Infinity && !this.#driver.canWait) {
         const error = this.#driver.deadlockError(
-          this.waits[WAKE_OUTSIDE]! + this.waits[WAKE_MAYBE]! === 0
+          this.waits[WAKE_OUTSIDE]! + this.waits[WAKE_MAYBE]! + this.waits[WAKE_PROMISE]! === 0
             ? ""
             : " while blockOn() holds the thread: host promises and callbacks cannot progress inside it (use run() or await)",
         );

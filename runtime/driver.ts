@@ -10,7 +10,7 @@
 import { callAsNobody } from "./async_context.ts";
 import { DeadlockError } from "./errors.ts";
 import { addFailure, type Failure, rememberFailures } from "./failures.ts";
-import { type Deadlocked, WAKE_MAYBE, WAKE_OUTSIDE } from "./host.ts";
+import { type Deadlocked, WAKE_MAYBE, WAKE_OUTSIDE, WAKE_PROMISE } from "./host.ts";
 import type { Watch } from "./observer.ts";
 import type { Parker } from "./parker.ts";
 import type { RunQueue } from "./run_queue.ts";
@@ -20,14 +20,18 @@ import type { Clock } from "./clock.ts";
 
 /** How long turns go on before the host's event loop gets one, in ms of real time. */
 const SLICE_MS = 1;
+/** Reading the clock takes as long as a small poll: of short turns it is read after so many. */
+const TURNS_PER_READ = 8;
+/** So many turns in so many ms, reading once for all, are short. */
+const SHORT_TURNS_MS = 0.1;
 /** A park this long was a sleep, in ms. */
 const SLEPT_MS = 0.05;
 /** The same in virtual time, in turns. */
 const TURNS_PER_SLICE = 256;
 /** Rounds of the microtask queue that async bodies get before the runtime parks. */
 const MICROTASK_ROUNDS = 3;
-/** A busy runtime looks outside once per so many turns. */
-const OUTSIDE_TURNS_MASK = 15;
+/** Once per so many turns a busy runtime looks outside, and one kept busy from there gives rounds. */
+const ROUND_TURNS_MASK = 15;
 
 /** What is driven. */
 export interface Driven {
@@ -38,6 +42,8 @@ export interface Driven {
   readonly clock: Clock;
   readonly watch: Watch | undefined;
   readonly waits: Int32Array;
+  /** See `Host`. */
+  hasResumed: boolean;
   /** One batch; answers how long it may wait then. */
   turn(sliceEndMs: number): number;
   /** Failures nobody observed, handed over. */
@@ -51,13 +57,22 @@ export interface Driven {
 /** Turns go on for so long. */
 class TimeSlice {
   endMs = performance.now() + SLICE_MS;
+  #readMs = 0;
+  #interval = 1;
+  #turns = 0;
 
   begin(): void {
     this.endMs = performance.now() + SLICE_MS;
   }
 
+  /** Reads the clock at each turn, or, while turns are short, at some. */
   isOver(): boolean {
-    return performance.now() >= this.endMs;
+    if (++this.#turns < this.#interval) return false;
+    this.#turns = 0;
+    const now = performance.now();
+    this.#interval = now - this.#readMs < SHORT_TURNS_MS ? TURNS_PER_READ : 1;
+    this.#readMs = now;
+    return now >= this.endMs;
   }
 
   /** After a park: a real sleep gave the host its turn; one that ended at once did not. */
@@ -156,7 +171,7 @@ export class Driver {
   }
 
   async #drive(): Promise<void> {
-    const { queue } = this.#driven;
+    const { queue, waits } = this.#driven;
     const slice = this.#parker.isVirtual === true ? new TurnSlice() : new TimeSlice();
     const looksOutside = this.#parker.poll !== undefined;
     let turns = 0;
@@ -168,15 +183,24 @@ export class Driver {
         slice.begin();
         continue;
       }
-      // Async bodies that were resumed go on in microtasks.
-      for (let i = 0; i < MICROTASK_ROUNDS && queue.isEmpty; i++) await undefined;
+      const isRound = (++turns & ROUND_TURNS_MASK) === 0;
       if (!queue.isEmpty) {
-        if (looksOutside && (++turns & OUTSIDE_TURNS_MASK) === 0) this.#parker.poll!();
+        if (looksOutside && isRound) this.#parker.poll!();
         continue;
       }
-      if (looksOutside) {
+      // Nobody goes on in microtasks: what is ready outside is found sooner than they are run.
+      const isAlone = looksOutside && !isRound && !this.#driven.hasResumed &&
+        waits[WAKE_PROMISE] === 0;
+      if (isAlone) {
         this.#parker.poll!();
         if (!queue.isEmpty) continue; // also when it was a callback of the parker's that woke
+      }
+      this.#driven.hasResumed = false;
+      for (let i = 0; i < MICROTASK_ROUNDS && queue.isEmpty; i++) await undefined;
+      if (!queue.isEmpty) continue;
+      if (looksOutside && !isAlone) {
+        this.#parker.poll!();
+        if (!queue.isEmpty) continue;
       }
       if (this.#driven.taskCount === 0) this.#settleRuns();
       if (this.#holds === 0) break;
@@ -201,17 +225,30 @@ export class Driver {
     this.#isParked = true;
     watch?.tell("onPark", ms);
     try {
-      await this.#parker.park(ms);
-    } finally {
+      await this.#parker.park(ms, this.#turnAtOnce);
+    } catch (error) {
       this.#isParked = false;
+      throw error;
     }
-    watch?.tell("onUnpark");
+    this.#endPark();
   }
+
+  #endPark(): void {
+    if (!this.#isParked) return;
+    this.#isParked = false;
+    this.#driven.watch?.tell("onUnpark");
+  }
+
+  readonly #turnAtOnce = (): void => {
+    if (!this.#isParked || this.#driven.queue.isEmpty) return;
+    this.#endPark();
+    this.#driven.turn(performance.now() + SLICE_MS);
+  };
 
   #isDeadlocked(): boolean {
     const { timers, waits, taskCount } = this.#driven;
     return timers.size === 0 && waits[WAKE_MAYBE] === 0 && waits[WAKE_OUTSIDE] === 0 &&
-      (taskCount > 0 || this.#waiters.size > 0);
+      waits[WAKE_PROMISE] === 0 && (taskCount > 0 || this.#waiters.size > 0);
   }
 
   /** Says that nothing can wake the tasks that are left. */

@@ -27,7 +27,7 @@ import {
   type Waiter,
   WAKE_INSIDE,
   WAKE_MAYBE,
-  WAKE_OUTSIDE,
+  WAKE_PROMISE,
   type WakeSource,
 } from "./host.ts";
 import {
@@ -163,7 +163,10 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
     return this.constructor.name;
   }
 
-  /** Who can end the wait: 0 only the runtime itself, 1 perhaps host code, 2 something at work outside. */
+  /**
+   * Who can end the wait: 0 only the runtime itself, 1 perhaps host code, 2 something at work
+   * outside, 3 a promise.
+   */
   get source(): WakeSource {
     return WAKE_MAYBE;
   }
@@ -427,7 +430,7 @@ export class FromPromise<T> extends Future<T> {
   }
 
   override get source(): WakeSource {
-    return WAKE_OUTSIDE;
+    return WAKE_PROMISE;
   }
 }
 

@@ -18,10 +18,12 @@ import type { Waker } from "./poll.ts";
 export const WAKE_INSIDE = 0;
 /** Host code might wake it: a deferred, a hand-written pollable. */
 export const WAKE_MAYBE = 1;
-/** Something outside is at work and will wake it: a promise, a descriptor, a thread. */
+/** Something outside is at work and will wake it: a descriptor, a thread. */
 export const WAKE_OUTSIDE = 2;
-/** Who can end a wait; what deadlock detection and virtual time go by. */
-export type WakeSource = 0 | 1 | 2;
+/** A promise will wake it, in a round of the microtask queue: also an async body on its way. */
+export const WAKE_PROMISE = 3;
+/** Who can end a wait; what deadlock detection, virtual time and the driver go by. */
+export type WakeSource = 0 | 1 | 2 | 3;
 
 /** An entry of the run queue: a task, or a wait of host code. */
 export interface Runnable {
@@ -48,6 +50,8 @@ export interface Host {
   readonly bodySource: WakeSource;
   /** Waits by who can end them, indexed by {@linkcode WakeSource}. */
   readonly waits: Int32Array;
+  /** Code that awaited something was resumed: it goes on in the next rounds of microtasks. */
+  hasResumed: boolean;
   /** Appends to the run queue; wakes the loop if it is parked. */
   enqueue(runnable: Runnable): void;
   /** Something a parked loop must look at changed: a timer was armed, a wait began. */

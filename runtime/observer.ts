@@ -4,6 +4,7 @@
  * @module
  */
 
+import { typeOf } from "./clock.ts";
 import type { CancelReason } from "./errors.ts";
 import type { Outcome, TaskInfo } from "./outcome.ts";
 
@@ -101,7 +102,9 @@ export class Watch {
       const hook = observer[name] as unknown;
       if (hook === undefined) continue;
       if (typeof hook !== "function") {
-        throw new TypeError(`Cannot create Runtime: observer.${name} is not a function`);
+        throw new TypeError(
+          `Cannot create Runtime: observer.${name} is ${typeOf(hook)} (must be a function)`,
+        );
       }
       hooks[name] = hook.bind(observer);
     }
@@ -141,6 +144,6 @@ const HOOKS: readonly Hook[] = [
 
 /** The last resort: what nobody can observe is at least printed. */
 export function reportToConsole(what: string, error?: unknown): void {
-  // deno-lint-ignore no-console
+  // deno-lint-ignore no-console -- what this is for
   console.error(`@vais/runtime: ${what}`, ...(error === undefined ? [] : [error]));
 }

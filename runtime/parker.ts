@@ -16,9 +16,11 @@ export interface Parker {
   readonly isVirtual?: boolean;
   /**
    * Waits until `unpark`, for at most `ms` (0: just gives the host's event loop a turn; `Infinity`:
-   * no limit). May return early. Keeps the process alive meanwhile.
+   * no limit). May return early. Keeps the process alive meanwhile. `onWake` may be called right
+   * before it ends, on an empty stack: it runs what is runnable now, which is sooner than the
+   * promise is heard.
    */
-  park(ms: number): Promise<void>;
+  park(ms: number, onWake?: () => void): Promise<void>;
   /** Ends the current or, when there is none, the next `park` at once. */
   unpark(): void;
   /** Blocks the thread for at most `ms`; for `blockOn`. `Infinity` only where `canWait`. */
@@ -79,24 +81,35 @@ function hostTurn(): Promise<void> {
 /** Waits on the host's event loop: timers, promises, `fetch` and signals go on meanwhile. */
 export class HostParker implements Parker {
   #end: (() => void) | undefined;
-  #timer = 0;
+  #timer: number | undefined;
   #notified = false;
   #cell: Int32Array | undefined;
 
   /** See {@linkcode Parker}. */
   park(ms: number): Promise<void> {
+    return this.sleep(ms, false);
+  }
+
+  /** As {@linkcode park}; `isHeld`: something else keeps the process alive meanwhile. */
+  sleep(ms: number, isHeld: boolean): Promise<void> {
     if (this.#notified || ms === 0) {
       this.#notified = false;
       return ms === 0 ? hostTurn() : Promise.resolve();
     }
     return new Promise((resolve) => {
       this.#end = resolve;
+      if (isHeld && ms === Infinity) return;
       // Held even without a deadline: a parked runtime keeps the process alive.
       this.#timer = timers.setTimeout(
         () => this.unpark(),
         Math.min(Math.ceil(ms), LONGEST_TIMER_MS),
       );
     });
+  }
+
+  /** True during a park that nothing has ended yet. */
+  get isParked(): boolean {
+    return this.#end !== undefined;
   }
 
   /** See {@linkcode Parker}. */
@@ -107,7 +120,10 @@ export class HostParker implements Parker {
       return;
     }
     this.#end = undefined;
-    timers.clearTimeout(this.#timer);
+    if (this.#timer !== undefined) {
+      timers.clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
     end();
   }
 

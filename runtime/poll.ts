@@ -86,7 +86,7 @@ export function cancelSafely(pollable: Pollable<unknown>, reason: unknown): void
   try {
     pollable.cancel?.(reason);
   } catch (error) {
-    // deno-lint-ignore no-console
+    // deno-lint-ignore no-console -- it must not throw, and nobody else can be told
     console.error("@vais/runtime: the cancel() of a pollable threw:", error);
   }
 }

@@ -37,7 +37,7 @@ import {
   type Runnable,
   type Waiter,
   WAKE_INSIDE,
-  WAKE_OUTSIDE,
+  WAKE_PROMISE,
   type WakeSource,
 } from "./host.ts";
 import type { CancelOptions } from "./join_handle.ts";
@@ -321,8 +321,8 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     // A promise that was spawned, rather than called, is not ours to wait for when cancelled.
     if (this.#kind === FUNCTION) this.#kind = ASYNC;
     this.#body = undefined;
-    this.#park(undefined, WAKE_OUTSIDE);
-    if (this.#firstWait !== undefined) this.#recount(WAKE_OUTSIDE, this.host.bodySource);
+    this.#park(undefined, WAKE_PROMISE);
+    if (this.#firstWait !== undefined) this.#recount(WAKE_PROMISE, this.host.bodySource);
     if (this.#cancel !== undefined) this.#interruptWaits(); // it cancelled itself
     try {
       promise.then(
@@ -439,9 +439,9 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     this.host.waits[to]!++;
   }
 
-  /** An async body on its way by itself: it is counted as a wait for the outside. */
+  /** An async body on its way by itself: it is counted as a wait for its promise. */
   get #isFloating(): boolean {
-    return this.#kind === ASYNC && this.#counted === WAKE_OUTSIDE;
+    return this.#kind === ASYNC && this.#counted === WAKE_PROMISE;
   }
 
   #unpark(): void {
@@ -626,7 +626,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
     const first = this.#firstWait;
     wait.nextWait = first;
     if (first !== undefined) first.prevWait = wait;
-    else if (this.#isFloating) this.#recount(WAKE_OUTSIDE, this.host.bodySource);
+    else if (this.#isFloating) this.#recount(WAKE_PROMISE, this.host.bodySource);
     this.#firstWait = wait;
     const cancel = this.#cancel;
     if (cancel === undefined) return false;
@@ -645,7 +645,7 @@ export class Task<T> extends Joinable<T> implements Runnable, Waiter, TaskScope,
   detach(wait: AttachedWait): void {
     this.#unlink(wait);
     if (this.#firstWait === undefined && this.#isFloating) {
-      this.#recount(this.host.bodySource, WAKE_OUTSIDE);
+      this.#recount(this.host.bodySource, WAKE_PROMISE);
     }
   }
 

@@ -12,7 +12,7 @@ import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { Task } from "../runtime/task.ts";
 import { unwatchForgotten } from "./forgotten.ts";
 import type { GroupCore } from "./group_core.ts";
-import { Waiters } from "./operation.ts";
+import { Waiters } from "./waiters.ts";
 
 /** A child that has ended. */
 export interface Completion {

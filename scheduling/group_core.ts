@@ -23,11 +23,11 @@ import type { Owner, Task } from "../runtime/task.ts";
 import { GroupDeadline } from "./group_deadline.ts";
 import { GroupClosedError } from "./group_errors.ts";
 import { checkGroupOptions, type InnerGroupOptions } from "./group_options.ts";
-import { Waiters } from "./operation.ts";
 import { Remembered } from "./remembered.ts";
 import { listenOnce } from "./signals.ts";
 import { Slots } from "./slots.ts";
 import { Verdict } from "./verdict.ts";
+import { Waiters } from "./waiters.ts";
 
 /** When things happened to a child, in ms of the runtime's clock. */
 export interface Timing {

@@ -11,7 +11,8 @@ import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { Task } from "../runtime/task.ts";
 import type { TaskScope } from "../runtime/task_body.ts";
 import type { GroupCore } from "./group_core.ts";
-import { Operation, Waiters } from "./operation.ts";
+import { Operation } from "./operation.ts";
+import { Waiters } from "./waiters.ts";
 
 /** Runs `fn` over the items as children of the group; the operation answers the results. */
 export function mapInGroup<I, R>(

@@ -149,7 +149,9 @@ class DeadlineOperation<T> extends ScopeOperation<T> {
 export function effectiveDeadline(of?: TaskScope): number {
   const task = of === undefined ? currentTask() : of instanceof Scope ? bodyOf(of) : of;
   if (task !== undefined && !(task instanceof Task)) {
-    throw new TypeError(`Cannot read deadline: ${typeOf(of)} is neither a task nor a scope`);
+    throw new TypeError(
+      `Cannot read deadline: the argument is ${typeOf(of)} (must be a task or a scope)`,
+    );
   }
   let earliest = Infinity;
   for (let at = task; at !== undefined;) {

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { DeadlockError } from "../runtime/errors.ts";
 import { Future } from "../runtime/future.ts";
-import type { Waker } from "../runtime/poll.ts";
-import { addWaker, removeWaker, wakeAll, type WakerSlot } from "../runtime/wakers.ts";
-import { Shared } from "./shared.ts";
+import { currentHost, type Host, type WakeSource } from "../runtime/host.ts";
+import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
+import { Waiters } from "./waiters.ts";
 
 /**
  * What `scope()` and its kin answer: a `Promise` that has already begun, usable with `yield*` too.
@@ -29,24 +30,60 @@ export abstract class Operation<T> extends Future<T> {
   }
 }
 
-/** Those who wait for one thing. */
-export class Waiters {
-  #slot: WakerSlot = undefined;
+/** Drives `inner` at once and keeps its end; what it throws and nobody looks at is reported. */
+class Shared<T> extends Operation<T> {
+  readonly #inner: Future<T>;
+  readonly #host: Host;
+  readonly #waiters = new Waiters();
+  #observed = false;
+  #end: { readonly value: T } | { readonly error: unknown } | undefined;
 
-  /** Adds a waker once. */
-  add(waker: Waker): void {
-    this.#slot = addWaker(this.#slot, waker);
+  constructor(inner: Future<T>) {
+    super();
+    this.#inner = inner;
+    this.#host = inner.home ?? currentHost();
+    inner.then((value) => this.#finish({ value }), (error) => this.#finish({ error }));
   }
 
-  /** Removes a waker. */
-  remove(waker: Waker): void {
-    this.#slot = removeWaker(this.#slot, waker);
+  #finish(end: { readonly value: T } | { readonly error: unknown }): void {
+    this.#end = end;
+    if ("error" in end && !this.#observed) {
+      const task = { id: -1, name: this.describe() };
+      this.#host.unobserved({ error: end.error, task, during: "body" }, this);
+    }
+    this.#waiters.wakeAll();
   }
 
-  /** Wakes all, in order of arrival. */
-  wakeAll(): void {
-    const slot = this.#slot;
-    this.#slot = undefined;
-    wakeAll(slot);
+  poll(waker: Waker): Poll<T> {
+    this.#observed = true;
+    const end = this.#end;
+    if (end === undefined) {
+      this.#waiters.add(waker);
+      return PENDING;
+    }
+    if ("value" in end) return end.value;
+    this.#host.observed(this);
+    throw end.error;
+  }
+
+  override abandon(waker: Waker, reason: unknown): boolean {
+    // Its end is still to be told; a deadlock is told by what is inside.
+    if (this.#end !== undefined || reason instanceof DeadlockError) return false;
+    this.#waiters.remove(waker);
+    this.#observed = false;
+    return true;
+  }
+
+  override describe(): string {
+    return this.#inner.describe();
+  }
+
+  override get source(): WakeSource {
+    return this.#inner.source;
+  }
+
+  /** @internal */
+  override get home(): Host {
+    return this.#host;
   }
 }

@@ -87,9 +87,13 @@ export class Scope extends TaskGroup implements TaskScope {
 
   set deadlineMs(whenMs: number) {
     if (typeof whenMs !== "number") {
-      throw new TypeError(`Cannot set deadline: ${typeOf(whenMs)} (must be a number of ms)`);
+      throw new TypeError(
+        `Cannot set deadline: deadlineMs is ${typeOf(whenMs)} (must be a number of ms)`,
+      );
     }
-    if (Number.isNaN(whenMs)) throw new RangeError("Cannot set deadline: NaN");
+    if (Number.isNaN(whenMs)) {
+      throw new RangeError("Cannot set deadline: deadlineMs is NaN (must be a point in time)");
+    }
     if (!this.#core.isOver) this.#core.deadline.moveTo(whenMs);
   }
 }

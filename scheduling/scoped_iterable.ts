@@ -12,8 +12,9 @@ import { Future } from "../runtime/future.ts";
 import { type Host, WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { GroupOptions } from "./group_options.ts";
-import { type Operation, Waiters } from "./operation.ts";
+import type { Operation } from "./operation.ts";
 import { type Scope, scope } from "./scope.ts";
+import { Waiters } from "./waiters.ts";
 
 /** Hands a value to the consumer; ready when the consumer has taken it. */
 export type Emit<T> = (value: T) => Future<void>;

@@ -11,7 +11,8 @@ import { TASK_FAILED } from "../runtime/outcome.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { Task } from "../runtime/task.ts";
 import type { GroupCore } from "./group_core.ts";
-import { Operation, Waiters } from "./operation.ts";
+import { Operation } from "./operation.ts";
+import { Waiters } from "./waiters.ts";
 
 /** The caller's side of `TaskGroup.start`. */
 export class StartOperation<V, T> extends Operation<{ value: V; handle: JoinHandle<T> }> {

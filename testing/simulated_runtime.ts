@@ -5,7 +5,7 @@
  */
 
 import { checkInteger, typeOf, VirtualClock } from "../runtime/clock.ts";
-import { type Host, WAKE_OUTSIDE } from "../runtime/host.ts";
+import { type Host, WAKE_OUTSIDE, WAKE_PROMISE } from "../runtime/host.ts";
 import { HostParker, type Parker } from "../runtime/parker.ts";
 import type { RuntimeOptions } from "../runtime/core.ts";
 import { coreOf } from "../runtime/runtime.ts";
@@ -48,7 +48,9 @@ class VirtualParker implements Parker {
       await this.#host.park(0);
       if (this.#woken) return;
     }
-    if (ms === Infinity || this.core!.waits[WAKE_OUTSIDE]! > 0) await this.#host.park(Infinity);
+    const { waits } = this.core!;
+    const isOutside = waits[WAKE_OUTSIDE]! + waits[WAKE_PROMISE]! > 0;
+    if (ms === Infinity || isOutside) await this.#host.park(Infinity);
     else this.#clock.advance(ms);
   }
 

@@ -1,12 +1,10 @@
 /**
  * What one would write without the library: an array ring in shared memory under a mutex of `Atomics`.
  *
- * The mutex is the third of Ulrich Drepper, "Futexes Are Tricky" (2004).
- *
  * @module
  */
+import { lock, unlock } from "./mutex.ts";
 
-const LOCK = 0;
 const HEAD = 32;
 const TAIL = 64;
 const ITEMS = 96;
@@ -27,44 +25,27 @@ export class MutexQueue {
 
   push(value: number): boolean {
     const words = this.#words;
-    this.#lock();
+    lock(words);
     const tail = words[TAIL]!;
     const room = ((tail - words[HEAD]!) | 0) < this.#capacity;
     if (room) {
       words[ITEMS + tail % this.#capacity] = value;
       words[TAIL] = tail + 1;
     }
-    this.#unlock();
+    unlock(words);
     return room;
   }
 
   pop(): number | undefined {
     const words = this.#words;
-    this.#lock();
+    lock(words);
     const head = words[HEAD]!;
     let value: number | undefined;
     if (head !== words[TAIL]!) {
       value = words[ITEMS + head % this.#capacity];
       words[HEAD] = head + 1;
     }
-    this.#unlock();
+    unlock(words);
     return value;
-  }
-
-  #lock(): void {
-    const words = this.#words;
-    let state = Atomics.compareExchange(words, LOCK, 0, 1);
-    if (state === 0) return;
-    if (state !== 2) state = Atomics.exchange(words, LOCK, 2);
-    while (state !== 0) {
-      Atomics.wait(words, LOCK, 2);
-      state = Atomics.exchange(words, LOCK, 2);
-    }
-  }
-
-  #unlock(): void {
-    if (Atomics.sub(this.#words, LOCK, 1) === 1) return;
-    Atomics.store(this.#words, LOCK, 0);
-    Atomics.notify(this.#words, LOCK, 1);
   }
 }

@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-explicit-any
+// deno-lint-ignore-file no-explicit-any -- as the original has them
 /**
  * Types of `@std/assert` 1.0: the signatures of the original, written by hand
  * because the npm package of the same code ships none.

@@ -4,7 +4,7 @@
  * @module
  */
 
-// deno-lint-ignore no-explicit-any
+// deno-lint-ignore no-explicit-any -- any function can be spied on
 type AnyFunction = (this: any, ...args: any[]) => any;
 
 /** One recorded call. */

@@ -7,12 +7,12 @@
  */
 import { stop } from "./baton.ts";
 import { Control, WORD } from "./control.ts";
-import { type ExplorationWorker, startWorker } from "./host.ts";
+import { type StartedWorker, startWorker } from "./host.ts";
 import { type FailureReason, InterleavingError } from "./interleaving_error.ts";
 import type { Findings, Orders } from "./leader.ts";
 import { raceWords } from "./race_watch.ts";
 import { describeSteps, scheduleOf } from "./steps.ts";
-import type { Report } from "./thread.ts";
+import { type Order, type Report, THREAD_TEXT } from "./thread.ts";
 
 /** What an exploration is told. */
 export interface Plan {
@@ -30,7 +30,7 @@ const LOOK_MS = 250;
 /** See the head of this file. */
 export class Exploration {
   readonly #plan: Plan;
-  readonly #workers: Promise<ExplorationWorker>[] = [];
+  readonly #workers: Promise<StartedWorker<Order>>[] = [];
   readonly #reports: Report[][] = [];
   #control: Control | undefined;
   #wake = () => {};
@@ -93,17 +93,14 @@ export class Exploration {
   #start(): void {
     const thread = this.#workers.length;
     this.#reports.push([]);
-    this.#workers.push(startWorker((report) => {
+    this.#workers.push(startWorker(THREAD_TEXT, (report: Report) => {
       if (report.kind === "ready") {
         void this.#post(thread, { kind: "load", thread, url: this.#plan.url });
       } else this.#receive(thread, report);
     }, (error) => this.#fail(new Error(`Cannot explore: ${error.message}`))));
   }
 
-  async #post(
-    thread: number,
-    order: Parameters<ExplorationWorker["post"]>[0],
-  ): Promise<void> {
+  async #post(thread: number, order: Order): Promise<void> {
     (await this.#workers[thread]!).post(order);
   }
 

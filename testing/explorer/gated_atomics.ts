@@ -10,20 +10,9 @@ import type { Gate } from "./gate.ts";
 import { kindOf, rawOf } from "./gated_views.ts";
 import { real } from "./real.ts";
 import type { Sleepers } from "./sleepers.ts";
-import type { StepName } from "./steps.ts";
+import { type StepName, WRITES } from "./steps.ts";
 
 type View = Int32Array;
-
-const WRITING = [
-  "store",
-  "add",
-  "sub",
-  "and",
-  "or",
-  "xor",
-  "exchange",
-  "compareExchange",
-] as const;
 
 /** What takes the place of `Atomics`. */
 export function gatedAtomics(gate: Gate, sleepers: Sleepers): typeof Atomics {
@@ -109,7 +98,7 @@ export function gatedAtomics(gate: Gate, sleepers: Sleepers): typeof Atomics {
       return operate("notify", view, index, false, () => sleepers.notify(word, count), count);
     },
   };
-  for (const name of WRITING) {
+  for (const name of WRITES) {
     const method = real[name] as (view: View, index: number, a: number, b?: number) => number;
     gated[name] = name === "compareExchange"
       ? (view: View, index: number, a: number, b: number) =>

@@ -1,52 +1,53 @@
 /**
- * A worker of an exploration, on either host.
+ * Workers, on either host.
  *
  * @module
  */
-import { type Order, type Report, THREAD_URL } from "./thread.ts";
 
-/** A worker. */
-export interface ExplorationWorker {
-  post(order: Order): void;
+/** A worker that takes messages of one kind. */
+export interface StartedWorker<Message> {
+  post(message: Message): void;
   end(): Promise<void>;
 }
 
-interface WebWorker {
-  onmessage: ((event: { data: Report }) => void) | null;
+interface WebWorker<Out, In> {
+  onmessage: ((event: { data: In }) => void) | null;
   onerror: ((event: { message: string; preventDefault(): void }) => void) | null;
-  postMessage(order: Order): void;
+  postMessage(message: Out): void;
   terminate(): void;
 }
 
-const FIRST_LINE = `import { serve } from ${JSON.stringify(THREAD_URL)}; await serve();`;
+/** Whether a worker has `self.onmessage` and `self.postMessage`; else `parentPort`. */
+export const hasWebWorkers: boolean = "Deno" in globalThis || "Bun" in globalThis;
 
-/** Starts one. */
-export async function startWorker(
-  onReport: (report: Report) => void,
+/** Starts a worker whose module has this text. */
+export async function startWorker<Out, In>(
+  text: string,
+  onMessage: (message: In) => void,
   onError: (error: Error) => void,
-): Promise<ExplorationWorker> {
-  const url = `data:text/javascript,${encodeURIComponent(FIRST_LINE)}`;
-  if ("Deno" in globalThis || "Bun" in globalThis) {
+): Promise<StartedWorker<Out>> {
+  const url = `data:text/javascript,${encodeURIComponent(text)}`;
+  if (hasWebWorkers) {
     const { Worker } = globalThis as unknown as {
-      Worker: new (url: string, options: { type: "module" }) => WebWorker;
+      Worker: new (url: string, options: { type: "module" }) => WebWorker<Out, In>;
     };
     const worker = new Worker(url, { type: "module" });
-    worker.onmessage = (event) => onReport(event.data);
+    worker.onmessage = (event) => onMessage(event.data);
     worker.onerror = (event) => {
       event.preventDefault();
       onError(new Error(event.message));
     };
     return {
-      post: (order) => worker.postMessage(order),
+      post: (message) => worker.postMessage(message),
       end: () => Promise.resolve(worker.terminate()),
     };
   }
   const { Worker } = await import("node:worker_threads");
   const worker = new Worker(new URL(url));
-  worker.on("message", onReport);
+  worker.on("message", onMessage);
   worker.on("error", onError);
   return {
-    post: (order) => worker.postMessage(order),
+    post: (message) => worker.postMessage(message),
     end: async () => void await worker.terminate(),
   };
 }

@@ -5,6 +5,18 @@
  */
 import { type Control, LANE, STEP_NUMBERS, WORD } from "./control.ts";
 
+/** Operations of `Atomics` that write. */
+export const WRITES = [
+  "store",
+  "add",
+  "sub",
+  "and",
+  "or",
+  "xor",
+  "exchange",
+  "compareExchange",
+] as const;
+
 /** All that a step can be; a recorded one is an index into this. */
 export const STEPS = [
   "start",
@@ -17,14 +29,7 @@ export const STEPS = [
   "bulk read",
   "bulk write",
   "load",
-  "store",
-  "add",
-  "sub",
-  "and",
-  "or",
-  "xor",
-  "exchange",
-  "compareExchange",
+  ...WRITES,
   "wait",
   "waitAsync",
   "notify",

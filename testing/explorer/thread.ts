@@ -20,8 +20,10 @@ import { RaceWatch } from "./race_watch.ts";
 import { Sleepers } from "./sleepers.ts";
 import { virtualTime } from "./virtual_time.ts";
 
-/** Where this module is, for the worker's first line. */
-export const THREAD_URL: string = import.meta.url;
+/** The text of a worker's module. */
+export const THREAD_TEXT: string = `import { serve } from ${
+  JSON.stringify(import.meta.url)
+}; await serve();`;
 
 /** To a worker. */
 export type Order =

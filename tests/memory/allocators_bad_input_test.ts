@@ -18,14 +18,9 @@ import {
   StaleBlockError,
   StaleMarkError,
 } from "@vais/runtime/memory";
+import { type Call, FORM, wrong } from "../support/bad_input.ts";
 import { test } from "../support/test.ts";
 
-/** Any value where a type is asked for. */
-// deno-lint-ignore no-explicit-any
-type Any = any;
-type Call = () => unknown;
-
-const FORM = /^Cannot [^:]+: .+ \(.+\)$/;
 const pool = new MemoryPool({ size: 1024 });
 const fixed = new FixedPool(64, 4);
 const slab = new SlabAllocator({ classes: [64], blocksPerClass: 2, backingSize: 128 });
@@ -36,10 +31,11 @@ const kept = [pool.allocateOffset(8), fixed.allocateOffset(), slab.allocateOffse
 const inArena = arena.allocateOffset(8);
 
 function resizable(): ArrayBuffer {
-  return new (ArrayBuffer as Any)(1024, { maxByteLength: 2048 });
+  const options = { maxByteLength: 2048 };
+  return new (ArrayBuffer as new (length: number, options: unknown) => ArrayBuffer)(1024, options);
 }
 
-const NOT_NUMBERS: [string, Any][] = [
+const NOT_NUMBERS: [string, unknown][] = [
   ["nothing", undefined],
   ["null", null],
   ["text", "8"],
@@ -48,8 +44,8 @@ const NOT_NUMBERS: [string, Any][] = [
   ["a symbol", Symbol("8")],
 ];
 const NOT_SIZES = [0, -1, 1.5, NaN, Infinity, 2 ** 31, 2 ** 32 + 8, -(2 ** 32) + 8];
-const NOT_OPTIONS: [string, Any][] = [["null", null], ["5", 5], ["text", "text"]];
-const NOT_BLOCKS: [string, Any][] = [
+const NOT_OPTIONS: [string, unknown][] = [["null", null], ["5", 5], ["text", "text"]];
+const NOT_BLOCKS: [string, unknown][] = [
   ...NOT_NUMBERS,
   ["a view", new Uint8Array(8)],
   ["a look-alike", Object.create(Block.prototype)],
@@ -58,7 +54,7 @@ const NOT_BLOCKS: [string, Any][] = [
 const WRONG_TYPE: Record<string, Call> = {};
 const OUT_OF_RANGE: Record<string, Call> = {};
 
-const SIZED: Record<string, (bytes: Any) => unknown> = {
+const SIZED: Record<string, (bytes: never) => unknown> = {
   "pool.allocate": (bytes) => pool.allocate(bytes),
   "pool.tryAllocate": (bytes) => pool.tryAllocate(bytes),
   "pool.allocateHandle": (bytes) => pool.allocateHandle(bytes),
@@ -76,14 +72,16 @@ const SIZED: Record<string, (bytes: Any) => unknown> = {
   "new FixedPool blockCount": (count) => new FixedPool(1, count),
 };
 for (const [name, call] of Object.entries(SIZED)) {
-  for (const [kind, value] of NOT_NUMBERS) WRONG_TYPE[`${name}: ${kind}`] = () => call(value);
-  for (const value of NOT_SIZES) OUT_OF_RANGE[`${name}: ${value}`] = () => call(value);
+  for (const [kind, value] of NOT_NUMBERS) {
+    WRONG_TYPE[`${name}: ${kind}`] = () => call(wrong(value));
+  }
+  for (const value of NOT_SIZES) OUT_OF_RANGE[`${name}: ${value}`] = () => call(wrong(value));
 }
 for (const name of Object.keys(SIZED).filter((name) => !name.startsWith("new"))) {
-  OUT_OF_RANGE[`${name}: 1025, which never fits`] = () => SIZED[name]!(1025);
+  OUT_OF_RANGE[`${name}: 1025, which never fits`] = () => SIZED[name]!(wrong(1025));
 }
 
-const AT: Record<string, (offset: Any) => unknown> = {
+const AT: Record<string, (offset: never) => unknown> = {
   "pool.freeOffset": (offset) => pool.freeOffset(offset),
   "pool.bytesAt": (offset) => pool.bytesAt(offset),
   "fixed.freeOffset": (offset) => fixed.freeOffset(offset),
@@ -95,12 +93,14 @@ const AT: Record<string, (offset: Any) => unknown> = {
   "arena.bytesAt": (offset) => arena.bytesAt(offset, 8),
 };
 for (const [name, call] of Object.entries(AT)) {
-  for (const [kind, value] of NOT_NUMBERS) WRONG_TYPE[`${name}: ${kind}`] = () => call(value);
+  for (const [kind, value] of NOT_NUMBERS) {
+    WRONG_TYPE[`${name}: ${kind}`] = () => call(wrong(value));
+  }
 }
 for (const [name, value] of NOT_NUMBERS.slice(1)) {
-  WRONG_TYPE[`pool.bytesAt length: ${name}`] = () => pool.bytesAt(kept[0]!, value ?? "null");
-  WRONG_TYPE[`slab.bytesAt length: ${name}`] = () => slab.bytesAt(kept[2]!, value ?? "null");
-  WRONG_TYPE[`arena.bytesAt length: ${name}`] = () => arena.bytesAt(inArena, value);
+  WRONG_TYPE[`pool.bytesAt length: ${name}`] = () => pool.bytesAt(kept[0]!, wrong(value ?? "null"));
+  WRONG_TYPE[`slab.bytesAt length: ${name}`] = () => slab.bytesAt(kept[2]!, wrong(value ?? "null"));
+  WRONG_TYPE[`arena.bytesAt length: ${name}`] = () => arena.bytesAt(inArena, wrong(value));
 }
 for (const value of [-1, 0.5, NaN, Infinity, 65]) {
   OUT_OF_RANGE[`pool.bytesAt length: ${value}`] = () => pool.bytesAt(kept[0]!, value);
@@ -111,27 +111,27 @@ for (const value of [-1, 0.5, NaN, Infinity, 65]) {
 }
 
 for (const [kind, value] of NOT_BLOCKS) {
-  WRONG_TYPE[`pool.free: ${kind}`] = () => pool.free(value);
-  WRONG_TYPE[`fixed.free: ${kind}`] = () => fixed.free(value);
-  WRONG_TYPE[`slab.free: ${kind}`] = () => slab.free(value);
-  WRONG_TYPE[`slab without a pool.free: ${kind}`] = () => bare.free(value);
-  WRONG_TYPE[`arena.release: ${kind}`] = () => arena.release(value);
-  WRONG_TYPE[`new ScopedArena: ${kind}`] = () => new ScopedArena(value);
+  WRONG_TYPE[`pool.free: ${kind}`] = () => pool.free(wrong(value));
+  WRONG_TYPE[`fixed.free: ${kind}`] = () => fixed.free(wrong(value));
+  WRONG_TYPE[`slab.free: ${kind}`] = () => slab.free(wrong(value));
+  WRONG_TYPE[`slab without a pool.free: ${kind}`] = () => bare.free(wrong(value));
+  WRONG_TYPE[`arena.release: ${kind}`] = () => arena.release(wrong(value));
+  WRONG_TYPE[`new ScopedArena: ${kind}`] = () => new ScopedArena(wrong(value));
 }
 for (const [kind, value] of NOT_OPTIONS) {
-  WRONG_TYPE[`new MemoryPool: ${kind}`] = () => new MemoryPool(value);
-  WRONG_TYPE[`new FixedPool: ${kind}`] = () => new FixedPool(8, 8, value);
-  WRONG_TYPE[`new SlabAllocator: ${kind}`] = () => new SlabAllocator(value);
-  WRONG_TYPE[`new ArenaAllocator: ${kind}`] = () => new ArenaAllocator(value);
+  WRONG_TYPE[`new MemoryPool: ${kind}`] = () => new MemoryPool(wrong(value));
+  WRONG_TYPE[`new FixedPool: ${kind}`] = () => new FixedPool(8, 8, wrong(value));
+  WRONG_TYPE[`new SlabAllocator: ${kind}`] = () => new SlabAllocator(wrong(value));
+  WRONG_TYPE[`new ArenaAllocator: ${kind}`] = () => new ArenaAllocator(wrong(value));
 }
 
 /** Makers that take a region of 1024 bytes and more. */
-const MAKERS: Record<string, (options: Any) => unknown> = {
-  "new MemoryPool": (options) => new MemoryPool(options),
-  "new ArenaAllocator": (options) => new ArenaAllocator(options),
-  "new FixedPool": ({ size: _, ...options }) => new FixedPool(64, 16, options),
+const MAKERS: Record<string, (options: Record<string, unknown>) => unknown> = {
+  "new MemoryPool": (options) => new MemoryPool(wrong(options)),
+  "new ArenaAllocator": (options) => new ArenaAllocator(wrong(options)),
+  "new FixedPool": ({ size: _, ...options }) => new FixedPool(64, 16, wrong(options)),
   "new SlabAllocator": ({ size: _, ...options }) =>
-    new SlabAllocator({ classes: [64], blocksPerClass: 16, ...options }),
+    new SlabAllocator(wrong({ classes: [64], blocksPerClass: 16, ...options })),
 };
 for (const [name, make] of Object.entries(MAKERS)) {
   const buffer = new ArrayBuffer(2048);
@@ -165,18 +165,18 @@ for (const [name, make] of Object.entries(MAKERS)) {
 
 Object.assign(WRONG_TYPE, {
   "new MemoryPool, strategy: next_fit": () =>
-    new MemoryPool({ size: 64, strategy: "next_fit" as Any }),
-  "new MemoryPool, strategy: 5": () => new MemoryPool({ size: 64, strategy: 5 as Any }),
-  "new MemoryPool, autoDefrag: 1": () => new MemoryPool({ size: 64, autoDefrag: 1 as Any }),
+    new MemoryPool({ size: 64, strategy: wrong("next_fit") }),
+  "new MemoryPool, strategy: 5": () => new MemoryPool({ size: 64, strategy: wrong(5) }),
+  "new MemoryPool, autoDefrag: 1": () => new MemoryPool({ size: 64, autoDefrag: wrong(1) }),
   "new MemoryPool, defragThreshold: text": () =>
-    new MemoryPool({ size: 64, defragThreshold: "1" as Any }),
-  "pool.explain: text": () => pool.explain("64" as Any),
-  "new ArenaAllocator, maxSize: text": () => new ArenaAllocator({ size: 64, maxSize: "64" as Any }),
-  "new SlabAllocator, classes: 5": () => new SlabAllocator({ classes: 5 as Any }),
-  "new SlabAllocator, classes: [text]": () => new SlabAllocator({ classes: ["64"] as Any }),
+    new MemoryPool({ size: 64, defragThreshold: wrong("1") }),
+  "pool.explain: text": () => pool.explain(wrong("64")),
+  "new ArenaAllocator, maxSize: text": () => new ArenaAllocator({ size: 64, maxSize: wrong("64") }),
+  "new SlabAllocator, classes: 5": () => new SlabAllocator({ classes: wrong(5) }),
+  "new SlabAllocator, classes: [text]": () => new SlabAllocator({ classes: wrong(["64"]) }),
   "new SlabAllocator, blocksPerClass: text": () =>
-    new SlabAllocator({ blocksPerClass: "64" as Any }),
-  "new SlabAllocator, backingSize: text": () => new SlabAllocator({ backingSize: "64" as Any }),
+    new SlabAllocator({ blocksPerClass: wrong("64") }),
+  "new SlabAllocator, backingSize: text": () => new SlabAllocator({ backingSize: wrong("64") }),
 });
 Object.assign(OUT_OF_RANGE, {
   "new MemoryPool, defragThreshold: 1.1": () => new MemoryPool({ size: 64, defragThreshold: 1.1 }),

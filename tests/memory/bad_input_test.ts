@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import {
   BlockingMpmcQueue,
   ByteRing,
@@ -12,6 +12,7 @@ import {
   EpochReclamation,
   FreeList,
   type FULL,
+  type Handle,
   Layout,
   LockFreeQueue,
   LockFreeStack,
@@ -28,40 +29,34 @@ import {
   WorkStealingQueue,
   WorkStealingScheduler,
 } from "@vais/runtime/memory";
+import { assertRefused, type Call, wrong } from "../support/bad_input.ts";
 import { test } from "../support/test.ts";
 
-/** Any value where a type is asked for. */
-// deno-lint-ignore no-explicit-any
-type Any = any;
-type Call = () => unknown;
-
-/** Each call must throw, or reject with, the class, with a text `Cannot <action>: <what is> (<what is needed>)`. */
+/** Each call must throw the class, or reject with it. */
 function refuses(kind: typeof TypeError | typeof RangeError, calls: Record<string, Call>): void {
   test(`${kind.name}s say what was given and what is needed`, async () => {
-    for (const [name, call] of Object.entries(calls)) {
-      let error: unknown;
-      try {
-        await call();
-      } catch (thrown) {
-        error = thrown;
-      }
-      assertInstanceOf(error, Error, `${name}: accepted`);
-      assertEquals(error.constructor, kind, `${name}: ${error}`);
-      assert(/^Cannot [^:]+: .+ \(.+\)$/.test(error.message), `${name}: "${error.message}"`);
-    }
+    for (const [name, call] of Object.entries(calls)) await assertRefused(kind, name, call);
   });
 }
 
-const text: Any = "7";
-const nothing: Any = undefined;
-const nil: Any = null;
-const object: Any = {};
+const text = wrong("7");
+const nothing = wrong(undefined);
+const nil = wrong(null);
+const object = wrong({});
 const me = EpochReclamation.create().join() as Exclude<
   ReturnType<EpochReclamation["join"]>,
   typeof FULL
 >;
 const buffer = new SharedArrayBuffer(65_536);
-const STRUCTURES: Any = {
+
+/** What every structure has; what is passed is never right. */
+interface Structure {
+  create(...args: never[]): { readonly handle: Handle };
+  attach(handle: never): unknown;
+  byteLength?(...args: never[]): number;
+}
+
+const STRUCTURES: Record<string, Structure> = {
   BlockingMpmcQueue,
   ByteRing,
   ChaseLevDeque,
@@ -82,19 +77,22 @@ const WITHOUT_CAPACITY = ["EpochReclamation", "ParkWord"];
 
 const types: Record<string, Call> = {};
 const ranges: Record<string, Call> = {};
-for (const [name, structure] of Object.entries<Any>(STRUCTURES)) {
-  const make = (options: Any) =>
-    WITHOUT_CAPACITY.includes(name) ? structure.create(options) : structure.create(64, options);
+for (const [name, structure] of Object.entries(STRUCTURES)) {
+  const make = (options: unknown) =>
+    WITHOUT_CAPACITY.includes(name)
+      ? structure.create(wrong(options))
+      : structure.create(wrong(64), wrong(options));
   const { handle } = make(undefined);
   Object.assign(types, {
     [`${name}.attach()`]: () => structure.attach(nothing),
     [`${name}.attach(null)`]: () => structure.attach(nil),
     [`${name}.attach({})`]: () => structure.attach(object),
-    [`${name}.attach(another's handle)`]: () => structure.attach({ ...handle, kind: "Other" }),
-    [`${name}.attach(a posted view)`]: () => structure.attach(structuredClone({ handle })),
+    [`${name}.attach(another's handle)`]: () =>
+      structure.attach(wrong({ ...handle, kind: "Other" })),
+    [`${name}.attach(a posted view)`]: () => structure.attach(wrong(structuredClone({ handle }))),
     [`${name}.attach(no shared memory)`]: () =>
-      structure.attach({ ...handle, buffer: new ArrayBuffer(65_536) }),
-    [`${name}.attach(offset "0")`]: () => structure.attach({ ...handle, byteOffset: "0" }),
+      structure.attach(wrong({ ...handle, buffer: new ArrayBuffer(65_536) })),
+    [`${name}.attach(offset "0")`]: () => structure.attach(wrong({ ...handle, byteOffset: "0" })),
     [`${name}.create(options 5)`]: () => make(5),
     [`${name}.create(at 5)`]: () => make({ at: 5 }),
     [`${name}.create(at no shared memory)`]: () =>
@@ -102,28 +100,29 @@ for (const [name, structure] of Object.entries<Any>(STRUCTURES)) {
   });
   Object.assign(ranges, {
     [`${name}.attach(empty memory)`]: () =>
-      structure.attach({ ...handle, buffer: new SharedArrayBuffer(65_536) }),
-    [`${name}.attach(offset outside)`]: () => structure.attach({ ...handle, byteOffset: 2 ** 30 }),
-    [`${name}.attach(offset 4)`]: () => structure.attach({ ...handle, byteOffset: 4 }),
-    [`${name}.attach(offset -128)`]: () => structure.attach({ ...handle, byteOffset: -128 }),
+      structure.attach(wrong({ ...handle, buffer: new SharedArrayBuffer(65_536) })),
+    [`${name}.attach(offset outside)`]: () =>
+      structure.attach(wrong({ ...handle, byteOffset: 2 ** 30 })),
+    [`${name}.attach(offset 4)`]: () => structure.attach(wrong({ ...handle, byteOffset: 4 })),
+    [`${name}.attach(offset -128)`]: () => structure.attach(wrong({ ...handle, byteOffset: -128 })),
     [`${name}.create(at offset 64)`]: () => make({ at: { buffer, byteOffset: 64 } }),
     [`${name}.create(at the end)`]: () => make({ at: { buffer, byteOffset: 65_536 - 128 } }),
     [`${name}.create(no room)`]: () => make({ at: { buffer: new SharedArrayBuffer(64) } }),
   });
   if (WITHOUT_CAPACITY.includes(name)) continue;
   for (const bad of ["8", null, {}]) {
-    types[`${name}.create(${bad})`] = () => structure.create(bad);
-    types[`${name}.byteLength(${bad})`] = () => structure.byteLength(bad);
+    types[`${name}.create(${bad})`] = () => structure.create(wrong(bad));
+    types[`${name}.byteLength(${bad})`] = () => structure.byteLength!(wrong(bad));
   }
   for (const bad of [0, -1, 1.5, NaN, Infinity, 2 ** 40]) {
-    ranges[`${name}.create(${bad})`] = () => structure.create(bad);
-    ranges[`${name}.byteLength(${bad})`] = () => structure.byteLength(bad);
+    ranges[`${name}.create(${bad})`] = () => structure.create(wrong(bad));
+    ranges[`${name}.byteLength(${bad})`] = () => structure.byteLength!(wrong(bad));
   }
 }
 
 const stack = LockFreeStackEBR.create(8, me);
 const work = WorkStealingQueue.create(8);
-const pushers: Record<string, (value: Any) => unknown> = {
+const pushers: Record<string, (value: never) => unknown> = {
   "BlockingMpmcQueue.tryPush": (v) => BlockingMpmcQueue.create(2).tryPush(v),
   "BlockingMpmcQueue.push": (v) => BlockingMpmcQueue.create(2, { spins: 0 }).push(v),
   "BlockingMpmcQueue.pushAsync": (v) => BlockingMpmcQueue.create(2).pushAsync(v),
@@ -148,10 +147,10 @@ const pushers: Record<string, (value: Any) => unknown> = {
 };
 for (const [name, push] of Object.entries(pushers)) {
   for (const bad of [text, nothing, nil, object, 5n, true]) {
-    types[`${name}(${bad})`] = () => push(bad);
+    types[`${name}(${bad})`] = () => push(wrong(bad));
   }
   for (const bad of [1.5, NaN, Infinity, 2 ** 31, -(2 ** 31) - 1]) {
-    ranges[`${name}(${bad})`] = () => push(bad);
+    ranges[`${name}(${bad})`] = () => push(wrong(bad));
   }
 }
 
@@ -170,11 +169,11 @@ refuses(TypeError, {
   "BlockingMpmcQueue.popAsync({})": () => blocking().popAsync(object),
   "BlockingMpmcQueue spins": () => BlockingMpmcQueue.create(2, { spins: text }),
   "ByteRing.push('7')": () => ring.push(text),
-  "ByteRing.push([1])": () => ring.push([1] as Any),
-  "ByteRing.pushWith(1, 5)": () => ring.pushWith(1, 5 as Any),
+  "ByteRing.push([1])": () => ring.push(wrong([1])),
+  "ByteRing.pushWith(1, 5)": () => ring.pushWith(1, wrong(5)),
   "ByteRing.pushWith('1', f)": () => ring.pushWith(text, () => {}),
-  "ByteRing.popInto([])": () => ring.popInto([] as Any),
-  "ByteRing.read(5)": () => ring.read(5 as Any),
+  "ByteRing.popInto([])": () => ring.popInto(wrong([])),
+  "ByteRing.read(5)": () => ring.read(wrong(5)),
   "ChaseLevDeque.stealHalf({})": () => ChaseLevDeque.create(2).stealHalf(object),
   "ChaseLevDeque.stealHalf(itself)": () => {
     const deque = ChaseLevDeque.create(2);
@@ -188,7 +187,7 @@ refuses(TypeError, {
   "EpochParticipant.retire(1)": () => me.retire(1, nothing),
   "FreeList.give('0')": () => FreeList.create(1).give(text),
   "Layout.add('8')": () => new Layout().add(text),
-  "LockFreeQueue.pushMany(5)": () => spsc.pushMany(5 as Any),
+  "LockFreeQueue.pushMany(5)": () => spsc.pushMany(wrong(5)),
   "LockFreeQueue.pushMany([], '0')": () => spsc.pushMany([], text),
   "LockFreeQueue.popMany({})": () => spsc.popMany(object),
   "LockFreeStackEBR without participant": () => LockFreeStackEBR.create(4, nothing),
@@ -201,27 +200,39 @@ refuses(TypeError, {
   "MultilevelQueue.giveBack(turn)": () => MultilevelQueue.create(1).giveBack(turn, nothing),
   "ParkWord.park('7')": () => ParkWord.create().park(text),
   "ParkWord.parkAsync('7')": () => ParkWord.create().parkAsync(text),
-  "PriorityQueue.push(1, 'urgent')": () => PriorityQueue.create(1).push(1, "urgent" as Any),
-  "PriorityQueue.push(1, 0)": () => PriorityQueue.create(1).push(1, 0 as Any),
+  "PriorityQueue.push(1, 'urgent')": () => PriorityQueue.create(1).push(1, wrong("urgent")),
+  "PriorityQueue.push(1, 0)": () => PriorityQueue.create(1).push(1, wrong(0)),
   "PriorityQueue.tick('1')": () => PriorityQueue.create(1).tick(text),
   "PriorityQueue agingEnabled": () => PriorityQueue.create(1, { agingEnabled: text }),
   "PriorityQueue agingThreshold": () => PriorityQueue.create(1, { agingThreshold: text }),
-  "RecordQueue type": () => RecordQueue.create(2, 2, { type: "int8" as Any }),
+  "RecordQueue type": () => RecordQueue.create(2, 2, { type: wrong("int8") }),
   "RecordQueue length": () => RecordQueue.create(2, text),
   "RecordQueue.attach({})": () => RecordQueue.attach(object),
-  "RecordQueue.push(5)": () => records.push(5 as Any),
+  "RecordQueue.push(5)": () => records.push(wrong(5)),
   "RecordQueue.push([1, '2'])": () => records.push([1, text]),
-  "RecordQueue.push(bigints)": () => records.push(new BigInt64Array(2) as Any),
+  "RecordQueue.push(bigints)": () => records.push(wrong(new BigInt64Array(2))),
   "RecordQueue.pop({})": () => records.pop(object),
+  "FreeList tag": () => FreeList.create(2, { tag: text }),
+  "PriorityQueue worker": () => PriorityQueue.create(2, { worker: text }),
+  "PriorityQueue.attach(options 5)": () =>
+    PriorityQueue.attach(PriorityQueue.create(2).handle, wrong(5)),
+  "PriorityQueue.recover()": () => PriorityQueue.create(2).recover(nothing),
+  "DeadlineQueue patience": () => DeadlineQueue.create(2, { patienceMs: text }),
+  "MultilevelQueue.recover('7')": () => MultilevelQueue.create(2).recover(text),
   "RefFormat('4')": () => new RefFormat(text),
-  "ShardedMap byte key 5": () => map.get(5 as Any),
+  "RefFormat.make('1', 1)": () => new RefFormat(4).make(text, 1),
+  "RefFormat.slotOf('1')": () => new RefFormat(4).slotOf(text),
+  "SlotSlab generation": () => SlotSlab.create(2, { generation: text }),
+  "ShardedMap worker": () => ShardedMap.create(4, { worker: text }),
+  "ShardedMap.recover()": () => ShardedMap.create(4).recover(nothing),
+  "ShardedMap byte key 5": () => map.get(wrong(5)),
   "ShardedMap shards": () => ShardedMap.create(4, { shards: text }),
   "ShardedMap.createBytes(4)": () => ShardedMap.createBytes(4, nothing),
   "SlotSlab.free('1')": () => slab.free(text),
   "SlotSlab.isLive()": () => slab.isLive(nothing),
   "StatsBlock.create('a')": () => StatsBlock.create(text, { workers: 1 }),
   "StatsBlock.create([])": () => StatsBlock.create([], { workers: 1 }),
-  "StatsBlock.create([1])": () => StatsBlock.create([1 as Any], { workers: 1 }),
+  "StatsBlock.create([1])": () => StatsBlock.create([wrong(1)], { workers: 1 }),
   "StatsBlock.create(without workers)": () => StatsBlock.create(["a"], nothing),
   "StatsBlock.attach({})": () => StatsBlock.attach(object),
   "StatsBlock.add('0', 'a')": () => stats.add(text, "a"),
@@ -267,9 +278,22 @@ refuses(RangeError, {
   "RecordQueue capacity 0": () => RecordQueue.create(0, 2),
   "RecordQueue length 0": () => RecordQueue.create(2, 0),
   "RecordQueue.push(short)": () => records.push([1]),
-  "RecordQueue.push(DataView)": () => records.push(new DataView(new ArrayBuffer(16)) as Any),
+  "RecordQueue.push(DataView)": () => records.push(wrong(new DataView(new ArrayBuffer(16)))),
   "RecordQueue.pop(short)": () => records.pop(new Float64Array(1)),
+  "FreeList tag": () => FreeList.create(2, { tag: 0.5 }),
+  "MpmcQueue of 4 GiB": () => MpmcQueue.create(2 ** 26, { padded: true }),
+  "RecordQueue of 512 GiB": () => RecordQueue.create(2 ** 20, 2 ** 16),
+  "SlotSlab of 256 TiB": () => SlotSlab.create(2 ** 24, { recordBytes: 2 ** 24 }),
+  "PriorityQueue worker": () => PriorityQueue.create(2, { worker: -1 }),
+  "PriorityQueue.recover(-1)": () => PriorityQueue.create(2).recover(-1),
+  "DeadlineQueue patience": () => DeadlineQueue.create(2, { patienceMs: 0 }),
+  "ShardedMap worker": () => ShardedMap.create(4, { worker: 2 ** 29 }),
+  "ShardedMap.recover(0.5)": () => ShardedMap.create(4).recover(0.5),
   "RefFormat(0)": () => new RefFormat(0),
+  "RefFormat.make(4, 1)": () => new RefFormat(4).make(4, 1),
+  "RefFormat.make(-1, 1)": () => new RefFormat(4).make(-1, 1),
+  "RefFormat.slotOf(0.5)": () => new RefFormat(4).slotOf(0.5),
+  "SlotSlab generation": () => SlotSlab.create(2, { generation: 0.5 }),
   "ShardedMap shards 0": () => ShardedMap.create(4, { shards: 0 }),
   "ShardedMap.createBytes(4, 0)": () => ShardedMap.createBytes(4, 0),
   "ShardedMap long key": () => map.put("größe", 1),

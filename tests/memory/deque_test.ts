@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ChaseLevDeque, EMPTY, FULL } from "@vais/runtime/memory";
 import { openRegion } from "../../memory/layout.ts";
@@ -69,6 +69,27 @@ test("ChaseLevDeque: another owner goes on where the first stopped", () => {
   const second = ChaseLevDeque.attach(first.handle);
   assertEquals([second.recover(), second.pop(), second.push(3)], [false, 2, true]);
   assertEquals([second.pop(), second.pop(), second.pop()], [3, 1, EMPTY]);
+});
+
+test("ChaseLevDeque: any view of the owning thread goes on where another stopped", () => {
+  const first = ChaseLevDeque.create(4);
+  const second = ChaseLevDeque.attach(first.handle);
+  for (let i = 0; i < 9; i++) {
+    assertEquals([first.push(1), second.push(2), first.push(3), second.size], [
+      true,
+      true,
+      true,
+      3,
+    ]);
+    assertEquals([first.pop(), second.pop(), second.steal(), first.pop()], [3, 2, 1, EMPTY]);
+  }
+});
+
+test("stealHalf refuses the source, also behind another view", () => {
+  const deque = ChaseLevDeque.create(4);
+  deque.push(1);
+  assertThrows(() => deque.stealHalf(ChaseLevDeque.attach(deque.handle)), TypeError, "the source");
+  assertEquals(deque.size, 1);
 });
 
 test("ChaseLevDeque: an owner that died inside pop leaves bottom below top; its successor recovers", () => {

@@ -119,3 +119,87 @@ export const threads = [run, run, run];
 export const check = (_, got) => equal(got.sort(), [1, 2, 3], "sums");
 `,
 });
+
+/** The first thread dies before it unlocks, and says so in a word; others go on when it is recovered. */
+const DYING = (structure: string, act: string, others: string) => `
+export const setup = () => ({ handle: ${structure}.create(4, { worker: 9 }).handle, dead: words(1) });
+const attach = (handle, worker) => ${structure}.attach(handle, { worker });
+const dies = ({ handle, dead }) => {
+  const view = attach(handle, 1);
+  const { exchange } = Atomics;
+  Atomics.exchange = () => {
+    throw new Error("died");
+  };
+  try {
+    view.${act};
+  } catch {
+    Atomics.store(dead, 0, 1);
+  } finally {
+    Atomics.exchange = exchange;
+  }
+};
+const recovers = (worker) => ({ handle, dead }) => {
+  const view = attach(handle, worker);
+  until((is) => is === 1, () => Atomics.load(dead, 0));
+  return view.recover(1);
+};
+export const threads = [dies, ${others}];
+`;
+
+explored({
+  name: "PriorityQueue, who waits for a dead worker's lock goes on when it is recovered",
+  uses: "PriorityQueue",
+  threads: 3,
+  spinLimit: 100,
+  text: `${
+    DYING("PriorityQueue", "push(1)", "recovers(2), ({ handle }) => attach(handle, 3).push(2)")
+  }
+export const check = ({ handle }, [, recovered]) => {
+  const queue = attach(handle, 9);
+  equal([recovered, queue.holder === undefined, queue.drain().sort()], [true, true, [1, 2]], "after");
+};
+`,
+});
+
+explored({
+  name: "PriorityQueue, one of two recovers, and both may use it at once",
+  uses: "PriorityQueue",
+  threads: 3,
+  spinLimit: 100,
+  text: `${
+    DYING(
+      "PriorityQueue",
+      "push(1)",
+      "(state) => [recovers(2)(state), attach(state.handle, 2).pop()], recovers(3)",
+    )
+  }
+export const check = ({ handle }, [, [first, popped], second]) => {
+  const queue = attach(handle, 9);
+  equal([first !== second, popped, queue.holder === undefined, queue.size], [true, 1, true, 0], "after");
+};
+`,
+});
+
+explored({
+  name: "ShardedMap, readers and writers go on when a dead worker's shard is recovered",
+  uses: "ShardedMap",
+  threads: 3,
+  preemptions: 1,
+  spinLimit: 100,
+  text: `${
+    DYING(
+      "ShardedMap",
+      "remove(1)",
+      "recovers(2), ({ handle }) => { const map = attach(handle, 3); return [map.put(5, 8), map.get(9)]; }",
+    ).replace(
+      "handle: ShardedMap.create(4, { worker: 9 }).handle",
+      "handle: (() => { const map = ShardedMap.create(3, { shards: 1, worker: 9 }); for (const key of [1, 5, 9]) map.put(key, 7); return map.handle; })()",
+    )
+  }
+export const check = ({ handle }, [, recovered, [put, got]]) => {
+  const map = attach(handle, 9);
+  equal([recovered, put, got, map.holders], [true, true, 7, []], "after");
+  equal([map.get(1) ?? 0, map.get(5), map.get(9), map.count], [0, 8, 7, 2], "entries");
+};
+`,
+});

@@ -7,30 +7,41 @@
  */
 import { explored } from "../support/explored.ts";
 
-const STACK = (threads: string) => `
+/** Both stacks have 8 and 9 at first. A call is a value to push, or 0 to pop. */
+const ON_STACK = `
+export const model = { ...stackModel(), initial: [8, 9] };
+const checkItems = (stack, history) => {
+  const popped = history.filter(({ name }) => name === "pop").map(({ output }) => output);
+  const pushed = history.filter(({ output }) => output === true).map(({ input }) => input);
+  const left = [];
+  for (let value = stack.pop(); value !== EMPTY && left.length < 9; value = stack.pop()) left.push(value);
+  equal(numbers(popped, left), numbers(8, 9, pushed), "items");
+};
+const callAll = (stack, calls, call) => {
+  calls.forEach((value) =>
+    value > 0
+      ? call("push", value, () => stack.push(value) === true ? true : "RETRY")
+      : call("pop", undefined, () => stack.pop())
+  );
+};
+`;
+
+const STACK = (threads: string) =>
+  `${ON_STACK}
 export const setup = () => {
   const stack = LockFreeStack.create(3, { tag: -1 });
   stack.push(8);
   stack.push(9);
   return stack.handle;
 };
-export const model = { ...stackModel(), initial: [8, 9] };
 export const check = (handle, _, history) => {
   const stack = LockFreeStack.attach(handle);
-  const popped = history.filter(({ name }) => name === "pop").map(({ output }) => output);
-  const pushed = history.filter(({ output }) => output === true).map(({ input }) => input);
-  const left = [];
-  for (let value = stack.pop(); value !== EMPTY && left.length < 9; value = stack.pop()) left.push(value);
-  equal(numbers(popped, left), numbers(8, 9, pushed), "items");
+  checkItems(stack, history);
   equal([1, 2, 3, 4].filter((value) => stack.push(value) === true).length, 3, "room");
 };
 const run = (...calls) => (handle, call) => {
   const stack = LockFreeStack.attach(handle);
-  calls.forEach((value) =>
-    value > 0
-      ? call("push", value, () => stack.push(value) === true ? true : "RETRY")
-      : call("pop", undefined, () => stack.pop())
-  );
+  callAll(stack, calls, call);
 };
 export const threads = [${threads}];
 `;
@@ -128,7 +139,8 @@ export const check = ({ slab: handle }, [a, b]) => {
 `,
 });
 
-const EBR = (threads: string) => `
+const EBR = (threads: string) =>
+  `${ON_STACK}
 export const setup = () => {
   const epochs = EpochReclamation.create({ slots: 4, threshold: 1 });
   const me = epochs.join();
@@ -138,23 +150,14 @@ export const setup = () => {
   me.leave();
   return { epochs: epochs.handle, stack: stack.handle };
 };
-export const model = { ...stackModel(), initial: [8, 9] };
 export const check = ({ epochs, stack: handle }, _, history) => {
   const stack = LockFreeStackEBR.attach(handle, EpochReclamation.attach(epochs).join());
-  const popped = history.filter(({ name }) => name === "pop").map(({ output }) => output);
-  const pushed = history.filter(({ output }) => output === true).map(({ input }) => input);
-  const left = [];
-  for (let value = stack.pop(); value !== EMPTY && left.length < 9; value = stack.pop()) left.push(value);
-  equal(numbers(popped, left), numbers(8, 9, pushed), "items");
+  checkItems(stack, history);
 };
 const run = (...calls) => ({ epochs, stack: handle }, call) => {
   const me = EpochReclamation.attach(epochs).join();
   const stack = LockFreeStackEBR.attach(handle, me);
-  calls.forEach((value) =>
-    value > 0
-      ? call("push", value, () => stack.push(value) === true ? true : "RETRY")
-      : call("pop", undefined, () => stack.pop())
-  );
+  callAll(stack, calls, call);
 };
 export const threads = [${threads}];
 `;

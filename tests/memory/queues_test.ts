@@ -186,18 +186,32 @@ test("MpmcQueue: a push claimed and not published is RETRY for pops, not EMPTY; 
   assertEquals([queue.pop(), queue.pop(), queue.pop()], [1, 2, CLOSED]);
 });
 
-test("MpmcQueue: a pop claimed and not finished is RETRY for pushes once its cell is next, not FULL", () => {
+test("MpmcQueue: a thread that rests or dies while it pops is in nobody's way, and takes nothing", () => {
   const queue = MpmcQueue.create(2);
   queue.push(1);
   queue.push(2);
   const dying = new MpmcRing(openRegion("MpmcQueue", queue.handle));
-  const cell = dying.claimPop();
-  assertEquals(queue.push(3), RETRY);
-  assertEquals(queue.pop(), 2);
-  assertEquals([queue.pop(), queue.push(3)], [EMPTY, RETRY]);
-  dying.publishPop(cell);
-  assertEquals([queue.push(3), queue.push(4), queue.push(5)], [true, true, FULL]);
-  assertEquals(dying.claimPush(), NO_CELL.FULL);
+  assert(dying.front() > 0);
+  assertEquals(queue.push(3), FULL);
+  assertEquals([queue.pop(), queue.push(3), queue.push(4)], [1, true, FULL]);
+  assertEquals([dying.take(), dying.claimPush()], [false, NO_CELL.FULL]);
+  assertEquals([queue.pop(), queue.pop(), queue.pop()], [2, 3, EMPTY]);
+});
+
+test("MpmcQueue: a view that rested adds by the head of now, not by the one that it remembers", () => {
+  const queue = MpmcQueue.create(2);
+  const rested = MpmcQueue.attach(queue.handle);
+  for (let i = 0; i < 7; i++) assertEquals([queue.push(i), queue.pop()], [true, i]);
+  assertEquals([rested.push(7), queue.push(8)], [true, true]);
+  assertEquals([rested.push(9), queue.push(9)], [FULL, FULL]);
+  queue.close();
+  assertEquals([rested.push(9), queue.push(9), rested.pop(), rested.pop(), rested.pop()], [
+    CLOSED,
+    CLOSED,
+    7,
+    8,
+    CLOSED,
+  ]);
 });
 
 test("BlockingMpmcQueue: times", async () => {

@@ -73,6 +73,30 @@ test("ByteRing: what throws while writing or reading changes nothing; a small ta
   assertEquals([ring.used, ring.pop(), ring.used], [8, Uint8Array.of(1, 2, 3), 0]);
 });
 
+test("ByteRing: while a message is written or read in place the same view refuses the rest", () => {
+  const ring = ByteRing.create(64);
+  const other = ByteRing.attach(ring.handle);
+  const refused = (call: () => unknown) => assertThrows(call, Error, "is being written or read");
+  ring.pushWith(2, () => {
+    refused(() => ring.push(new Uint8Array(3)));
+    refused(() => ring.pop());
+    refused(() => ring.nextLength());
+    assertEquals(other.pop(), EMPTY);
+  });
+  ring.push(new Uint8Array(5));
+  ring.read(() => {
+    refused(() => ring.read(() => {}));
+    refused(() => ring.popInto(new Uint8Array(9)));
+    assertEquals(other.push(new Uint8Array(7)), true);
+  });
+  const lengths = [
+    ring.nextLength(),
+    ring.popInto(new Uint8Array(9)),
+    ring.popInto(new Uint8Array(9)),
+  ];
+  assertEquals([...lengths, ring.pop()], [5, 5, 7, EMPTY]);
+});
+
 test("ByteRing between workers: every byte of every message, in order", async () => {
   for (const start of [0, -256, 2 ** 31 - 256]) {
     const ring = ByteRing.create(2_048, { start });
@@ -130,6 +154,24 @@ test("RecordQueue is an array of records with a bound", () => {
       },
     ),
   );
+});
+
+test("RecordQueue: what throws in the caller's record or target takes nothing and blocks nobody", () => {
+  const queue = RecordQueue.create(4, 2);
+  let reads = 0;
+  const sly = [1, 0];
+  Object.defineProperty(sly, 1, {
+    get() {
+      if (reads++ > 0) throw new Error("read twice");
+      return 2;
+    },
+  });
+  assertEquals(queue.push(sly), true);
+  assertThrows(() => queue.push(sly), Error, "read twice");
+  assertThrows(() => queue.pop(Object.freeze([]) as unknown as number[]), TypeError);
+  const record = [0, 0];
+  assertEquals([queue.pop(record), record, queue.pop(record)], [true, [1, 2], EMPTY]);
+  assertEquals([queue.push([3, 4]), queue.pop(record), record], [true, true, [3, 4]]);
 });
 
 test("RecordQueue between workers: records come whole, in order, once", async () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
   EMPTY,
@@ -96,6 +96,28 @@ test("LockFreeStack: a node that died with a worker is missing, and repaired", (
   assertEquals(stack.repair(), 1);
   assertEquals([stack.push(3), stack.push(4)], [true, FULL]);
   assertEquals([stack.pop(), stack.pop(), stack.pop(), stack.pop()], [3, 2, 1, EMPTY]);
+});
+
+test("LockFreeStack: repair works at any capacity", () => {
+  const stack = LockFreeStack.create(2 ** 24 + 2); // more than a Set holds
+  stack.push(1);
+  assertEquals([stack.repair(), stack.pop()], [0, 1]);
+});
+
+test("LockFreeStackEBR: nodes that a dead worker had taken or retired are repaired, when nobody is pinned", () => {
+  const epochs = EpochReclamation.create();
+  const [me, dead] = [join(epochs), join(epochs)];
+  const mine = LockFreeStackEBR.create(3, me);
+  const theirs = LockFreeStackEBR.attach(mine.handle, dead);
+  for (const value of [1, 2, 3]) mine.push(value);
+  assertEquals([theirs.pop(), theirs.pop()], [3, 2]); // retired, and it dies with them
+  dead.pin();
+  mine.pop();
+  assertThrows(() => mine.repair(), Error, "Cannot repair: 1 retired nodes wait");
+  assertEquals(mine.push(4), FULL);
+  epochs.clear(dead.slot);
+  assertEquals([mine.repair(), mine.repair()], [2, 0]);
+  assertEquals([4, 5, 6, 7].map((value) => mine.push(value)), [true, true, true, FULL]);
 });
 
 function join(epochs: EpochReclamation): EpochParticipant {

@@ -22,24 +22,11 @@ import {
   writeAll,
 } from "@vais/runtime/reactor";
 import { isAlone, leavesNoFds } from "../support/fds.ts";
+import { reactorTest } from "../support/reactors.ts";
 import { test } from "../support/test.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (buffer: Uint8Array) => new TextDecoder().decode(buffer);
-
-/** A test in a reactor of its own, which must leave no descriptor and no wait behind. */
-function faults(name: string, body: (runtime: ReactorRuntime) => Generator<unknown, void>): void {
-  test(name, () =>
-    leavesNoFds(async () => {
-      const runtime = new ReactorRuntime();
-      try {
-        await runtime.spawn(() => body(runtime));
-        assertEquals(runtime.getEventLoop().sourceCount, 0);
-      } finally {
-        await runtime.close();
-      }
-    }));
-}
 
 /** A number that no test has open: they share them when they run in parallel. */
 const NEVER_OPEN = 2 ** 30;
@@ -53,7 +40,7 @@ function* outcomeOf<T>(handle: { [Symbol.iterator](): Iterator<unknown, T> }) {
   }
 }
 
-faults("close wakes the reader and the writer by ClosedError", function* (runtime) {
+reactorTest("close wakes the reader and the writer by ClosedError", function* (runtime) {
   const [a, b] = streamPair();
   const reader = runtime.spawn(() => a.read(new Uint8Array(1)));
   const writer = runtime.spawn(function* () {
@@ -71,7 +58,7 @@ faults("close wakes the reader and the writer by ClosedError", function* (runtim
   b.close();
 });
 
-faults("close of a raw descriptor wakes who waits for it", function* (runtime) {
+reactorTest("close of a raw descriptor wakes who waits for it", function* (runtime) {
   const { readFd, writeFd } = pipe();
   const waits = runtime.spawn(() => runtime.readable(readFd));
   const reads = runtime.spawn(() => read(writeFd, new Uint8Array(1)));
@@ -84,7 +71,7 @@ faults("close of a raw descriptor wakes who waits for it", function* (runtime) {
   assertThrows(() => close(writeFd), IoError, "EBADF");
 });
 
-faults("a number used again never sees the events of the one before", function* (runtime) {
+reactorTest("a number used again never sees the events of the one before", function* (runtime) {
   const first = pipe();
   const doomed = runtime.spawn(() => runtime.readable(first.readFd));
   yield* runtime.sleep(1);
@@ -105,7 +92,7 @@ faults("a number used again never sees the events of the one before", function* 
   close(second.writeFd);
 });
 
-faults("a task that closes another's descriptor in the same batch", function* (runtime) {
+reactorTest("a task that closes another's descriptor in the same batch", function* (runtime) {
   const [a, b] = streamPair();
   const [c, d] = streamPair();
   const log: string[] = [];
@@ -128,7 +115,7 @@ faults("a task that closes another's descriptor in the same batch", function* (r
   for (const stream of [a, b, c, d]) stream.close();
 });
 
-faults("two readers: the second is refused, the first goes on", function* (runtime) {
+reactorTest("two readers: the second is refused, the first goes on", function* (runtime) {
   const [a, b] = streamPair();
   const first = runtime.spawn(() => a.read(new Uint8Array(8)));
   yield* runtime.sleep(1);
@@ -141,7 +128,7 @@ faults("two readers: the second is refused, the first goes on", function* (runti
   b.close();
 });
 
-faults("read and write of one descriptor wait independently", function* (runtime) {
+reactorTest("read and write of one descriptor wait independently", function* (runtime) {
   const [a, b] = streamPair();
   const reader = runtime.spawn(() => a.read(new Uint8Array(4)));
   let written = 0;
@@ -162,7 +149,7 @@ faults("read and write of one descriptor wait independently", function* (runtime
   b.close();
 });
 
-faults("half-close: the rest is read, then the end; the other way stays open", function* () {
+reactorTest("half-close: the rest is read, then the end; the other way stays open", function* () {
   const listener = listen({ hostname: "127.0.0.1", port: 0 });
   const client = yield* connect(listener.addr);
   const server = yield* listener.accept();
@@ -178,7 +165,7 @@ faults("half-close: the rest is read, then the end; the other way stays open", f
   for (const one of [client, server, listener]) one.close();
 });
 
-faults("hang-up with data: the data first", function* (runtime) {
+reactorTest("hang-up with data: the data first", function* (runtime) {
   const { readFd, writeFd } = pipe();
   const reader = new FdStream(readFd, "pipe");
   const waits = runtime.spawn(() => reader.read(new Uint8Array(2)));
@@ -192,7 +179,7 @@ faults("hang-up with data: the data first", function* (runtime) {
   reader.close();
 });
 
-faults("the end right behind a short read is seen", function* () {
+reactorTest("the end right behind a short read is seen", function* () {
   // A read that came up short is taken as "drained" only while no end has been told.
   for (let i = 0; i < 50; i++) {
     const [a, b] = streamPair();
@@ -207,7 +194,7 @@ faults("the end right behind a short read is seen", function* () {
   }
 });
 
-faults("a peer that resets is an IoError, for reader and writer", function* (runtime) {
+reactorTest("a peer that resets is an IoError, for reader and writer", function* (runtime) {
   const listener = listen({ hostname: "127.0.0.1", port: 0 });
   const client = yield* connect(listener.addr);
   const server = yield* listener.accept();
@@ -224,7 +211,7 @@ faults("a peer that resets is an IoError, for reader and writer", function* (run
   listener.close();
 });
 
-faults("a pipe nobody reads: EPIPE, no signal", function* (runtime) {
+reactorTest("a pipe nobody reads: EPIPE, no signal", function* (runtime) {
   const { readFd, writeFd } = pipe();
   close(readFd);
   const error = (yield* outcomeOf(runtime.spawn(() => write(writeFd, bytes("x"))))).error;
@@ -232,7 +219,7 @@ faults("a pipe nobody reads: EPIPE, no signal", function* (runtime) {
   close(writeFd);
 });
 
-faults("nobody listens: ECONNREFUSED, and its descriptor is closed", function* (runtime) {
+reactorTest("nobody listens: ECONNREFUSED, and its descriptor is closed", function* (runtime) {
   const listener = listen({ hostname: "127.0.0.1", port: 0 });
   const { addr } = listener;
   listener.close();
@@ -244,7 +231,7 @@ faults("nobody listens: ECONNREFUSED, and its descriptor is closed", function* (
   assertEquals((missing as IoError).code, "ENOENT");
 });
 
-faults("a descriptor that was never open: EBADF", function* (runtime) {
+reactorTest("a descriptor that was never open: EBADF", function* (runtime) {
   const ends = [
     yield* outcomeOf(runtime.spawn(() => runtime.readable(NEVER_OPEN))),
     yield* outcomeOf(runtime.spawn(() => read(NEVER_OPEN, new Uint8Array(1)))),
@@ -255,7 +242,7 @@ faults("a descriptor that was never open: EBADF", function* (runtime) {
   }
 });
 
-faults("a regular file is always ready", function* (runtime) {
+reactorTest("a regular file is always ready", function* (runtime) {
   const fd = open("/etc/hostname");
   yield* runtime.readable(fd);
   yield* runtime.readable(fd);
@@ -265,22 +252,25 @@ faults("a regular file is always ready", function* (runtime) {
   close(fd);
 });
 
-faults("a cancelled wait is forgotten, and the descriptor free for the next", function* (runtime) {
-  const [a, b] = streamPair();
-  for (let i = 0; i < 20; i++) {
-    const waits = runtime.spawn(() => a.read(new Uint8Array(1)));
-    yield* runtime.sleep(i % 3);
-    waits.cancel();
-    yield* outcomeOf(waits);
-  }
-  assertEquals(runtime.getEventLoop().sourceCount, 0);
-  yield* b.write(bytes("z"));
-  assertEquals(yield* a.read(new Uint8Array(8)), 1);
-  a.close();
-  b.close();
-});
+reactorTest(
+  "a cancelled wait is forgotten, and the descriptor free for the next",
+  function* (runtime) {
+    const [a, b] = streamPair();
+    for (let i = 0; i < 20; i++) {
+      const waits = runtime.spawn(() => a.read(new Uint8Array(1)));
+      yield* runtime.sleep(i % 3);
+      waits.cancel();
+      yield* outcomeOf(waits);
+    }
+    assertEquals(runtime.getEventLoop().sourceCount, 0);
+    yield* b.write(bytes("z"));
+    assertEquals(yield* a.read(new Uint8Array(8)), 1);
+    a.close();
+    b.close();
+  },
+);
 
-faults("a time limit ends a read, and nothing is lost", function* () {
+reactorTest("a time limit ends a read, and nothing is lost", function* () {
   const [a, b] = streamPair();
   try {
     yield* a.read(new Uint8Array(8)).timeout(2);
@@ -294,7 +284,7 @@ faults("a time limit ends a read, and nothing is lost", function* () {
   b.close();
 });
 
-faults("closing a runtime ends every wait", function* (runtime) {
+reactorTest("closing a runtime ends every wait", function* (runtime) {
   const inner = new ReactorRuntime();
   const [a, b] = streamPair();
   const waits = inner.spawn(() => inner.readable(a));
@@ -308,7 +298,7 @@ faults("closing a runtime ends every wait", function* (runtime) {
   b.close();
 });
 
-faults("more ready than maxEvents: all are told", function* () {
+reactorTest("more ready than maxEvents: all are told", function* () {
   const small = new ReactorRuntime({ maxEvents: 2 });
   yield* small.spawn(function* () {
     const pipes = Array.from({ length: 50 }, () => pipe());
@@ -325,7 +315,7 @@ faults("more ready than maxEvents: all are told", function* () {
   small.getEventLoop().close();
 });
 
-faults("a reader that does not keep up costs no wakes", function* (runtime) {
+reactorTest("a reader that does not keep up costs no wakes", function* (runtime) {
   const [a, b] = streamPair();
   yield* b.write(bytes("1"));
   yield* a.read(new Uint8Array(1));

@@ -65,14 +65,7 @@ class FakeQueue implements KqueueCalls {
       this.closed.push(fd);
       return 0;
     },
-    kevent: (
-      kq: number,
-      changes: Uint8Array | null,
-      count: number,
-      events: Uint8Array | null,
-      room: number,
-      timeout: Uint8Array | null,
-    ): number => this.#kevent(kq, changes, count, events, room, timeout),
+    kevent: this.#kevent.bind(this),
   };
 
   #kevent(

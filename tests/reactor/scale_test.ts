@@ -18,6 +18,7 @@ import {
   write,
 } from "@vais/runtime/reactor";
 import { isAlone, leavesNoFds } from "../support/fds.ts";
+import { reactorTest } from "../support/reactors.ts";
 import { skip } from "../support/skip.ts";
 import { test } from "../support/test.ts";
 
@@ -38,16 +39,7 @@ async function big(name: string, body: (runtime: ReactorRuntime) => Generator<un
   if (limit < PIPES * 2 + 500) {
     return await skip(name, `only ${limit} descriptors are allowed (ulimit -n ${PIPES * 2 + 500})`);
   }
-  test(name, () =>
-    leavesNoFds(async () => {
-      const runtime = new ReactorRuntime();
-      try {
-        await runtime.spawn(() => body(runtime));
-        assertEquals(runtime.getEventLoop().sourceCount, 0);
-      } finally {
-        await runtime.close();
-      }
-    }));
+  reactorTest(name, body);
 }
 
 await big("10 000 descriptors: each reader gets its own byte", function* (runtime) {

@@ -1,13 +1,9 @@
 /**
- * A reactor in each of several threads; and Node without koffi.
+ * A reactor in each of several threads.
  *
  * @module
  */
-import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { fileURLToPath } from "node:url";
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { test } from "../support/test.ts";
 import { entry, startThread } from "../support/threads.ts";
 
@@ -49,32 +45,3 @@ test("workers each have a reactor of their own", async () => {
   assertEquals(await Promise.all(threads.map((thread) => thread.next())), [200, 200]);
   for (const thread of threads) await thread.end();
 });
-
-const MISSING = "Node without koffi: the error names it, and timers and tasks work";
-
-// Deno and Bun need no koffi.
-if (!("Deno" in globalThis)) {
-  test(MISSING, () => {
-    const folder = mkdtempSync(`${tmpdir()}/vais-`);
-    try {
-      const installed = fileURLToPath(new URL("..", entry("reactor")));
-      mkdirSync(`${folder}/node_modules/@vais`, { recursive: true });
-      cpSync(installed, `${folder}/node_modules/@vais/runtime`, { recursive: true });
-      writeFileSync(
-        `${folder}/main.mjs`,
-        `import { ReactorRuntime } from "@vais/runtime/reactor";
-const runtime = new ReactorRuntime();
-console.log(await runtime.spawn(function* (t) { yield* t.sleep(1); return "slept"; }));
-await runtime.spawn(() => runtime.readable(0)).then(() => {}, (error) => {
-  console.log(error.code, error.reason, error.message);
-});
-await runtime.close();`,
-      );
-      const printed = execFileSync("node", ["main.mjs"], { cwd: folder, encoding: "utf8" });
-      assertStringIncludes(printed, "slept\nERR_REACTOR_UNAVAILABLE koffi");
-      assertStringIncludes(printed, "npm install koffi");
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
-}

@@ -272,7 +272,7 @@ test("cancelAndJoin settles after the cleanup, never before, and its promise nev
     } finally {
       await task.sleep(10);
       cleaned = true;
-      // deno-lint-ignore no-unsafe-finally
+      // deno-lint-ignore no-unsafe-finally -- failing in the cleanup is what is tested
       throw new Error("cleanup failed");
     }
   });

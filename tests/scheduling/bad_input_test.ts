@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import {
   abortable,
   all,
@@ -29,21 +29,17 @@ import {
   withTimeout,
 } from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
+import { assertRefused, type Call, wrong } from "../support/bad_input.ts";
 import { test } from "../support/test.ts";
-
-/** Any value where a type is asked for. */
-// deno-lint-ignore no-explicit-any
-type Any = any;
-type Call = () => unknown;
 
 const runtime = new SimulatedRuntime();
 const group = () => new TaskGroup({ runtime });
 const one = () => 1;
 const joiner = { onEnd: () => "continue" as const, result: () => 1 };
-const bad: Any = 5;
-const text: Any = "text";
-const nil: Any = null;
-const nothing: Any = undefined;
+const bad = wrong(5);
+const text = wrong("text");
+const nil = wrong(null);
+const nothing = wrong(undefined);
 
 /** Options every maker of a group takes, and values of the wrong type for them. */
 const WRONG_OPTIONS: [string, unknown][] = [
@@ -72,7 +68,7 @@ const WRONG_TYPE: Record<string, Call> = {
   "group.spawn(body, { name: 5 })": () => group().spawn(one, { name: bad }),
   "group.spawn(body, { background: 5 })": () => group().spawn(one, { background: bad }),
   "group.start(5)": () => group().start(bad),
-  "group.start(a future)": () => group().start(runtime.sleep(1) as Any),
+  "group.start(a future)": () => group().start(wrong(runtime.sleep(1))),
   "group.setCancelOnError(1)": () => group().setCancelOnError(bad),
   "group.setMaxConcurrency('text')": () => group().setMaxConcurrency(text),
   "group.result('text')": () => group().result(text),
@@ -100,7 +96,7 @@ const WRONG_TYPE: Record<string, Call> = {
   "withDeadline('text', body)": () => withDeadline(text, one),
   "withDeadline(1, 5)": () => withDeadline(1, bad),
   "effectiveDeadline(5)": () => effectiveDeadline(bad),
-  "effectiveDeadline({})": () => effectiveDeadline({} as Any),
+  "effectiveDeadline({})": () => effectiveDeadline(wrong({})),
   "shield('text', body)": () => shield(text, one),
   "shield(1, 5)": () => shield(1, bad),
   "shield(1)": () => shield(1, nothing),
@@ -114,7 +110,7 @@ const WRONG_TYPE: Record<string, Call> = {
   "quorum(1, 5)": () => quorum(1, bad),
   "joinWith(5, [])": () => joinWith(bad, []),
   "joinWith(null, [])": () => joinWith(nil, []),
-  "joinWith({}, [])": () => joinWith({} as Any, []),
+  "joinWith({}, [])": () => joinWith(wrong({}), []),
   "joinWith(joiner, 5)": () => joinWith(joiner, bad),
   "joinWith(joiner, [], 5)": () => joinWith(joiner, [], bad),
   "scopedIterable(5)": () => scopedIterable(bad),
@@ -123,7 +119,7 @@ const WRONG_TYPE: Record<string, Call> = {
   "main(body, { graceMs: 'text' })": () => main(one, { graceMs: text }),
 };
 for (const [option, value] of WRONG_OPTIONS) {
-  const options = { runtime, [option]: value } as Any;
+  const options = wrong({ runtime, [option]: value });
   WRONG_TYPE[`new TaskGroup({ ${option}: ${JSON.stringify(value)} })`] = () =>
     new TaskGroup(options);
   WRONG_TYPE[`scope(body, { ${option}: ${JSON.stringify(value)} })`] = () => scope(one, options);
@@ -133,7 +129,7 @@ for (const [option, value] of WRONG_OPTIONS) {
 }
 
 const OUT_OF_RANGE: Record<string, Call> = {
-  "new TaskGroup({ failures: 'all' })": () => new TaskGroup({ failures: "all" as Any }),
+  "new TaskGroup({ failures: 'all' })": () => new TaskGroup({ failures: wrong("all") }),
   "new TaskGroup({ maxConcurrency: -1 })": () => new TaskGroup({ maxConcurrency: -1 }),
   "new TaskGroup({ maxConcurrency: 1.5 })": () => new TaskGroup({ maxConcurrency: 1.5 }),
   "new TaskGroup({ maxConcurrency: NaN })": () => new TaskGroup({ maxConcurrency: NaN }),
@@ -164,33 +160,17 @@ const OUT_OF_RANGE: Record<string, Call> = {
   "quorum(2, one body)": () => quorum(2, [one]),
   "quorum(1.5, bodies)": () => quorum(1.5, [one, one]),
   "all([], { timeoutMs: -1 })": () => all([], { timeoutMs: -1 }),
-  "main(body, { signals: ['SIGNONE'] })": () => main(one, { signals: ["SIGNONE" as Any] }),
+  "main(body, { signals: ['SIGNONE'] })": () => main(one, { signals: [wrong("SIGNONE")] }),
   "main(body, { graceMs: -1 })": () => main(one, { graceMs: -1 }),
 };
 
-/** Fails unless the call throws, or rejects with, the class and a message of the usual form. */
-async function refuses(kind: ErrorConstructor, name: string, call: Call): Promise<void> {
-  let thrown: unknown;
-  let accepted = false;
-  try {
-    await call();
-    accepted = true;
-  } catch (error) {
-    thrown = error;
-  }
-  assert(!accepted, `${name}: accepted`);
-  assertInstanceOf(thrown, Error, `${name} threw no Error`);
-  assertEquals(thrown.constructor, kind, `${name}: ${thrown}`);
-  assert(/^Cannot [^:]+: .+/.test(thrown.message), `${name}: "${thrown.message}"`);
-}
-
 for (const [name, call] of Object.entries(WRONG_TYPE)) {
   test(`${name} is a TypeError that says what was given`, () =>
-    refuses(TypeError as Any, name, call));
+    assertRefused(TypeError, name, call));
 }
 for (const [name, call] of Object.entries(OUT_OF_RANGE)) {
   test(`${name} is a RangeError that says what was given`, () =>
-    refuses(RangeError as Any, name, call));
+    assertRefused(RangeError, name, call));
 }
 
 test("bad input leaves nothing behind: no task, timer or listener", async () => {
@@ -209,5 +189,5 @@ test("good input at the edges is taken: empty names, null timeouts, Infinity gra
   });
   assertEquals(await edge.map("ab", (letter) => letter), ["a", "b"]);
   assertEquals(await scope(one, { runtime, timeoutMs: Infinity }), 1);
-  assertEquals(await all(new Set([one]) as Any, { runtime }), [1] as Any);
+  assertEquals(await all(wrong(new Set([one])), { runtime }), wrong([1]));
 });

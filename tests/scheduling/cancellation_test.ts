@@ -29,6 +29,7 @@ import {
   TimeoutError,
 } from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
+import { countedSignal, thrownBy } from "../support/groups.ts";
 import { test } from "../support/test.ts";
 
 const REASONS: CancellationReason[] = [
@@ -39,33 +40,6 @@ const REASONS: CancellationReason[] = [
   "shutdown",
   "error_occurred",
 ];
-
-/** What `fn` throws. */
-function thrownBy(fn: () => unknown): unknown {
-  try {
-    fn();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("nothing was thrown");
-}
-
-/** A signal that counts its listeners. */
-function countedSignal(): { controller: AbortController; signal: AbortSignal; count(): number } {
-  const controller = new AbortController();
-  const { signal } = controller;
-  const listeners = new Set<unknown>();
-  const { addEventListener: add, removeEventListener: remove } = signal;
-  signal.addEventListener = (...args: Parameters<typeof add>) => {
-    listeners.add(args[1]);
-    add.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-    listeners.delete(args[1]);
-    remove.apply(signal, args);
-  };
-  return { controller, signal, count: () => listeners.size };
-}
 
 /** Real milliseconds on the host. */
 function realMs(ms: number): Promise<void> {
@@ -591,7 +565,7 @@ test("a scope with the signal of a cancelled source never calls its body", async
 });
 
 test("fromSignal has one listener, removed on dispose and on cancel, and none on an aborted signal", () => {
-  const { controller, signal, count } = countedSignal();
+  const { controller, signal, now: count } = countedSignal();
   const disposed = CancellationSource.fromSignal(signal);
   assertEquals(count(), 1);
   disposed[Symbol.dispose]();
@@ -697,7 +671,7 @@ test("abi: linked really subscribes to all, and copies reason and message of the
 
 test("linked of sources that are cancelled already has the first one's reason, and follows none", () => {
   const [active, first, second] = [1, 2, 3].map(() => new CancellationSource());
-  const { signal, count } = countedSignal();
+  const { signal, now: count } = countedSignal();
   first!.cancelWithReason("shutdown", "first");
   second!.cancelWithReason("timeout", "second");
   const linked = new LinkedCancellation([signal, active!, first!, second!]);
@@ -708,7 +682,7 @@ test("linked of sources that are cancelled already has the first one's reason, a
 test("a disposed link, and one that was cancelled, unsubscribes from all", () => {
   for (const end of ["dispose", "cancel"] as const) {
     const sources = [1, 2, 3].map(() => new CancellationSource());
-    const { signal, count } = countedSignal();
+    const { signal, now: count } = countedSignal();
     const linked = new LinkedCancellation([...sources, signal]);
     assertEquals([...sources.map((s) => s.subscriberCount), count()], [1, 1, 1, 1]);
     if (end === "dispose") linked[Symbol.dispose]();
@@ -721,7 +695,7 @@ test("a disposed link, and one that was cancelled, unsubscribes from all", () =>
 
 test("linked may be cancelled by itself, has children, and takes each input once", () => {
   const source = new CancellationSource();
-  const { signal, count } = countedSignal();
+  const { signal, now: count } = countedSignal();
   const linked = new LinkedCancellation([source, source.token, signal, signal]);
   assertEquals([source.subscriberCount, count()], [1, 1]);
   const child = linked.createChild();

@@ -4,8 +4,13 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { program, runProcess } from "../support/main_program.ts";
+import { type Ended, program, runProcess } from "../support/main_program.ts";
 import { test } from "../support/test.ts";
+
+/** It exited with `code`, and said these lines; else what it wrote to stderr is shown. */
+function assertEnded(ended: Ended, code: number, lines: readonly string[]): void {
+  assertEquals([ended.code, ended.lines], [code, lines], ended.errors);
+}
 
 test("main: a body that returns ends the process with 0, by itself", async () => {
   const ended = await runProcess(program(`async (s) => {
@@ -21,7 +26,7 @@ test("main: a body that returns ends the process with 0, by itself", async () =>
 
 test("main: a number is the exit code", async () => {
   const ended = await runProcess(program(`function* (s) { yield* s.sleep(1); return 7; }`));
-  assertEquals([ended.code, ended.lines], [7, ["main is over", "exit 7"]], ended.errors);
+  assertEnded(ended, 7, ["main is over", "exit 7"]);
 });
 
 test("main: an error is exit code 1, printed with every failure behind it", async () => {
@@ -32,7 +37,7 @@ test("main: an error is exit code 1, printed with every failure behind it", asyn
     s.spawn(async (task) => { await task.sleep(5); throw new TypeError("disk full"); }, { name: "writer" });
     await s.sleep(60_000);
   }`));
-  assertEquals([ended.code, ended.lines], [1, ["main is over", "exit 1"]], ended.errors);
+  assertEnded(ended, 1, ["main is over", "exit 1"]);
   assertMatch(ended.errors, /writer failed/);
   assertMatch(ended.errors, /TypeError: disk full/);
   assertMatch(ended.errors, /sibling failed in its cleanup/);
@@ -54,11 +59,7 @@ const tidy = (ms: number) =>
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   test(`main: ${signal} cancels, the cleanup runs, the exit code is ${code}`, async () => {
     const ended = await runProcess(program(tidy(20)), [{ after: "ready", send: signal }]);
-    assertEquals(
-      [ended.code, ended.lines],
-      [code, ["ready", "cleaning", "cleaned", "main is over", `exit ${code}`]],
-      ended.errors,
-    );
+    assertEnded(ended, code, ["ready", "cleaning", "cleaned", "main is over", `exit ${code}`]);
     assertEquals(ended.errors, "");
   });
 }
@@ -67,11 +68,7 @@ test("main: a cleanup that is longer than the grace is cut", async () => {
   const ended = await runProcess(program(`${tidy(60_000)}, { graceMs: 200 }`), [
     { after: "ready", send: "SIGINT" },
   ]);
-  assertEquals(
-    [ended.code, ended.lines],
-    [130, ["ready", "cleaning", "cut: AbortError", "main is over", "exit 130"]],
-    ended.errors,
-  );
+  assertEnded(ended, 130, ["ready", "cleaning", "cut: AbortError", "main is over", "exit 130"]);
   assert(ended.lastMs >= 190, `cut after ${ended.lastMs} ms, the grace is 200`);
 });
 
@@ -80,11 +77,7 @@ test("main: the second signal cuts the cleanup short", async () => {
     { after: "ready", send: "SIGINT" },
     { after: "cleaning", send: "SIGINT" },
   ]);
-  assertEquals(
-    [ended.code, ended.lines],
-    [130, ["ready", "cleaning", "cut: AbortError", "main is over", "exit 130"]],
-    ended.errors,
-  );
+  assertEnded(ended, 130, ["ready", "cleaning", "cut: AbortError", "main is over", "exit 130"]);
 });
 
 test("main: a body that ignores everything is ended by the second signal", async () => {
@@ -98,7 +91,7 @@ test("main: a body that ignores everything is ended by the second signal", async
     [{ after: "ready", send: "SIGTERM" }, { after: "ignored", send: "SIGINT" }],
   );
   // The code tells of the first signal.
-  assertEquals([ended.code, ended.lines], [143, ["ready", "ignored", "exit 143"]], ended.errors);
+  assertEnded(ended, 143, ["ready", "ignored", "exit 143"]);
 });
 
 test("main: a body that waits for a foreign promise is ended by the second signal", async () => {
@@ -110,7 +103,7 @@ test("main: a body that waits for a foreign promise is ended by the second signa
     }`),
     [{ after: "ready", send: "SIGINT" }, { after: "told", send: "SIGINT" }],
   );
-  assertEquals([ended.code, ended.lines], [130, ["ready", "told", "exit 130"]], ended.errors);
+  assertEnded(ended, 130, ["ready", "told", "exit 130"]);
 });
 
 test("main: a third signal ends the process at once", async () => {
@@ -130,11 +123,7 @@ test("main: a third signal ends the process at once", async () => {
       { after: "got 2", send: "SIGINT" },
     ],
   );
-  assertEquals(
-    [ended.code, ended.lines],
-    [130, ["ready", "got 1", "got 2", "got 3", "exit 130"]],
-    ended.errors,
-  );
+  assertEnded(ended, 130, ["ready", "got 1", "got 2", "got 3", "exit 130"]);
   assert(ended.lastMs < 900, `ended ${ended.lastMs} ms after the third signal`);
 });
 
@@ -150,11 +139,7 @@ test("main: a program in which everything is parked stays alive until a signal c
     }`),
     [{ after: "ready", send: "SIGINT" }],
   );
-  assertEquals(
-    [ended.code, ended.lines],
-    [130, ["ready", "main is over", "exit 130"]],
-    ended.errors,
-  );
+  assertEnded(ended, 130, ["ready", "main is over", "exit 130"]);
 });
 
 test("main: waiting for nothing but a signal is no deadlock", async () => {
@@ -162,11 +147,7 @@ test("main: waiting for nothing but a signal is no deadlock", async () => {
     program(`function* () { setTimeout(() => say("ready"), 100); yield* Future.never(); }`),
     [{ after: "ready", send: "SIGTERM" }],
   );
-  assertEquals(
-    [ended.code, ended.lines],
-    [143, ["ready", "main is over", "exit 143"]],
-    ended.errors,
-  );
+  assertEnded(ended, 143, ["ready", "main is over", "exit 143"]);
 });
 
 test("main: its listeners are gone afterwards, and the process ends without a signal", async () => {
@@ -180,11 +161,7 @@ test("main: its listeners are gone afterwards, and the process ends without a si
     }, { graceMs: 60_000 }`,
     `say("after " + process.listenerCount("SIGINT") + process.listenerCount("SIGTERM"));`,
   ));
-  assertEquals(
-    [ended.code, ended.lines],
-    [0, ["during 11", "body", "main is over", "after 00", "exit 0"]],
-    ended.errors,
-  );
+  assertEnded(ended, 0, ["during 11", "body", "main is over", "after 00", "exit 0"]);
 });
 
 test("main: called twice, one after the other, both end well", async () => {
@@ -193,5 +170,5 @@ test("main: called twice, one after the other, both end well", async () => {
     `say(await main(async (s) => { await s.sleep(1); }));`,
   ));
   // An exit code is not taken back.
-  assertEquals([ended.code, ended.lines], [3, ["main is over", "0", "exit 3"]], ended.errors);
+  assertEnded(ended, 3, ["main is over", "0", "exit 3"]);
 });

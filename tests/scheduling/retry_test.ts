@@ -28,6 +28,7 @@ import {
   TimeoutError,
 } from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
+import { countedSignal } from "../support/groups.ts";
 import { test } from "../support/test.ts";
 
 /** Fails with the errors one after the other, then answers the number of attempts. */
@@ -36,23 +37,6 @@ function failing(...errors: unknown[]): (task: unknown, attempt: number) => numb
     if (attempt <= errors.length) throw errors[attempt - 1];
     return attempt;
   };
-}
-
-/** A signal that counts its listeners. */
-function countedSignal(): { controller: AbortController; signal: AbortSignal; count(): number } {
-  const controller = new AbortController();
-  const { signal } = controller;
-  const listeners = new Set<unknown>();
-  const { addEventListener: add, removeEventListener: remove } = signal;
-  signal.addEventListener = (...args: Parameters<typeof add>) => {
-    listeners.add(args[1]);
-    add.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-    listeners.delete(args[1]);
-    remove.apply(signal, args);
-  };
-  return { controller, signal, count: () => listeners.size };
 }
 
 // ---- retry --------------------------------------------------------------------------------------
@@ -344,7 +328,7 @@ test("an error in the cleanup of a cancelled attempt is not retried, and not los
 
 test("the signal ends it, and leaves no listener", async () => {
   await using runtime = new SimulatedRuntime();
-  const { controller, signal, count } = countedSignal();
+  const { controller, signal, now: count } = countedSignal();
   const work = retry((task) => task.sleep(1_000), { runtime, signal });
   runtime.runUntilStalled();
   assertEquals(count(), 1);
@@ -488,7 +472,7 @@ test("many may wait for one delay; those who give up leave the others waiting", 
 
 test("a delay may lose a race and be waited for again: it still counts from its call", async () => {
   await using runtime = new SimulatedRuntime();
-  const { signal, count } = countedSignal();
+  const { signal, now: count } = countedSignal();
   await runtime.spawn(function* (task) {
     const pause = delay(10, { signal });
     for (let i = 0; i < 3; i++) {
@@ -503,7 +487,7 @@ test("a delay may lose a race and be waited for again: it still counts from its 
 
 test("delay throws the signal's reason itself when it aborts, and leaves no timer and no listener", async () => {
   await using runtime = new SimulatedRuntime();
-  const { controller, signal, count } = countedSignal();
+  const { controller, signal, now: count } = countedSignal();
   const reason = new Error("get up");
   const handle = runtime.spawn(function* () {
     yield* delay(1_000, { signal });
@@ -520,7 +504,7 @@ test("delay throws the signal's reason itself when it aborts, and leaves no time
 
 test("a signal aborted before the call ends the delay at its first wait, also one of 0 ms", async () => {
   for (const ms of [0, 5]) {
-    const { controller, signal, count } = countedSignal();
+    const { controller, signal, now: count } = countedSignal();
     controller.abort("too late");
     const error = await delay(ms, { signal }).then(() => "ready", (error) => error);
     assertEquals([error, count()], ["too late", 0]);
@@ -538,7 +522,7 @@ test("delay ends with a CancellationSource, from a host callback", async () => {
 });
 
 test("a delay that is over, cancelled, or never waited for leaves no listener and no timer", async () => {
-  const { signal, count } = countedSignal();
+  const { signal, now: count } = countedSignal();
   const runtime = new Runtime();
   await runtime.spawn(function* () {
     yield* delay(1, { signal });

@@ -134,6 +134,16 @@ const MS = [0, 1, 2, 3, 5, 8, 20] as const;
 /** A sleep that nothing but a cancel ends within the time of a program. */
 export const LONG_MS = 1_000_000;
 
+/** The options of a group that was given none. */
+export const NO_OPTIONS: Options = {
+  cancelOnError: true,
+  aggregate: false,
+  maxConcurrency: 0,
+  signal: 0,
+  graceMs: undefined,
+  timeoutMs: undefined,
+};
+
 /** Programs with these features; a few dozen steps each, a hundred when large. */
 export function programs(features: Features): fc.Arbitrary<Program> {
   const { async, loose, raw, large } = features;
@@ -144,14 +154,7 @@ export function programs(features: Features): fc.Arbitrary<Program> {
   const options: fc.Arbitrary<Options> = fc.oneof(
     {
       weight: 3,
-      arbitrary: fc.constant<Options>({
-        cancelOnError: true,
-        aggregate: false,
-        maxConcurrency: 0,
-        signal: 0,
-        graceMs: undefined,
-        timeoutMs: undefined,
-      }),
+      arbitrary: fc.constant(NO_OPTIONS),
     },
     {
       weight: 4,

@@ -41,11 +41,13 @@ import { coreOf } from "../../runtime/runtime.ts";
 import {
   type Body,
   LONG_MS,
+  NO_OPTIONS,
   type Options,
   type Outside,
   type Program,
   type Step,
 } from "./random_program.ts";
+import { countedSignal } from "./groups.ts";
 import { within } from "./probes.ts";
 
 /** How many bodies run below something. */
@@ -149,7 +151,7 @@ class Run {
   readonly #swallowed = new Set<number>();
   readonly #handles: { readonly handle: JoinHandle<unknown>; readonly node: Node }[] = [];
   readonly #groups: TaskGroup[] = [];
-  readonly #signals = [new CountedSignal(), new CountedSignal()];
+  readonly #signals = [countedSignal(), countedSignal()];
   readonly #outer = new Node(undefined, "program");
   #labels = 0;
   #rootScope: Scope | undefined;
@@ -780,7 +782,7 @@ class Run {
         }
         return this.#rootScope?.cancel("outside");
       case "abort":
-        return this.#signals[which % 2]!.abort();
+        return this.#signals[which % 2]!.controller.abort("outside");
       case "cancelTask":
         return this.#handle(which)?.handle.cancel("outside");
       case "cancelGroup":
@@ -854,48 +856,9 @@ class Run {
     const waits = [...coreOf(this.runtime, "count").waits];
     if (waits.some((n) => n !== 0)) this.#problem(`waits still counted: ${waits}`);
     if (this.#outer.live !== 0) this.#problem(`${this.#outer.live} bodies never ended`);
-    for (const { listeners } of this.#signals) {
-      if (listeners !== 0) this.#problem(`${listeners} listeners left on a foreign signal`);
+    for (const { now: listeners } of this.#signals) {
+      if (listeners() !== 0) this.#problem(`${listeners()} listeners left on a foreign signal`);
     }
-  }
-}
-
-const NO_OPTIONS: Options = {
-  cancelOnError: true,
-  aggregate: false,
-  maxConcurrency: 0,
-  signal: 0,
-  graceMs: undefined,
-  timeoutMs: undefined,
-};
-
-/** An AbortSignal whose listeners are counted. */
-class CountedSignal {
-  readonly #controller = new AbortController();
-  listeners = 0;
-
-  constructor() {
-    const { signal } = this.#controller;
-    const { addEventListener: add, removeEventListener: remove } = signal;
-    const known = new Set<unknown>();
-    signal.addEventListener = (...args: Parameters<typeof add>) => {
-      known.add(args[1]);
-      this.listeners = known.size;
-      add.apply(signal, args);
-    };
-    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-      known.delete(args[1]);
-      this.listeners = known.size;
-      remove.apply(signal, args);
-    };
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  abort(): void {
-    this.#controller.abort("outside");
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hasWebWorkers, startWorker } from "../../testing/explorer/host.ts";
 
 /** Ends the worker of {@linkcode startThread}. */
 export interface Thread {
@@ -12,13 +13,6 @@ export interface Thread {
   next(): Promise<unknown>;
   /** Ends it. */
   end(): Promise<void>;
-}
-
-interface WebWorker {
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onerror: ((event: { message: string; preventDefault(): void }) => void) | null;
-  postMessage(message: unknown): void;
-  terminate(): void;
 }
 
 /**
@@ -37,9 +31,9 @@ export async function startThread(code: string): Promise<Thread> {
     failure = error;
     wake();
   };
-  const { post, end } = "Deno" in globalThis
-    ? startOnDeno(code, onMessage, onError)
-    : await startOnNode(code, onMessage, onError);
+  const text = `${PORT}${INBOX}
+await (async () => {${code}})();`;
+  const { post, end } = await startWorker(text, onMessage, onError);
   return {
     post,
     end,
@@ -58,10 +52,22 @@ export function entry(name: string): string {
   return import.meta.resolve(name === "" ? "@vais/runtime" : `@vais/runtime/${name}`);
 }
 
+/** What a worker posts by, and listens by. */
+const PORT = hasWebWorkers
+  ? `
+const post = (message) => self.postMessage(message);
+const listen = (receive) => self.onmessage = (event) => receive(event.data);
+`
+  : `
+import { parentPort } from "node:worker_threads";
+const post = (message) => parentPort.postMessage(message);
+const listen = (receive) => parentPort.on("message", receive);
+`;
+
 const INBOX = `
 const inbox = [];
 let wakeInbox = () => {};
-const receive = (message) => (inbox.push(message), wakeInbox());
+listen((message) => (inbox.push(message), wakeInbox()));
 const messages = {
   async next() {
     while (inbox.length === 0) await new Promise((resolve) => wakeInbox = resolve);
@@ -69,45 +75,3 @@ const messages = {
   },
 };
 `;
-
-function startOnDeno(
-  code: string,
-  onMessage: (message: unknown) => void,
-  onError: (error: Error) => void,
-): Pick<Thread, "post" | "end"> {
-  const text = `const post = (m) => self.postMessage(m);${INBOX}
-self.onmessage = (event) => receive(event.data);
-await (async () => {${code}})();`;
-  const { Worker } = globalThis as unknown as {
-    Worker: new (url: string, options: { type: "module" }) => WebWorker;
-  };
-  const worker = new Worker(`data:text/javascript,${encodeURIComponent(text)}`, { type: "module" });
-  worker.onmessage = (event) => onMessage(event.data);
-  worker.onerror = (event) => {
-    event.preventDefault();
-    onError(new Error(event.message));
-  };
-  return {
-    post: (message) => worker.postMessage(message),
-    end: () => Promise.resolve(worker.terminate()),
-  };
-}
-
-async function startOnNode(
-  code: string,
-  onMessage: (message: unknown) => void,
-  onError: (error: Error) => void,
-): Promise<Pick<Thread, "post" | "end">> {
-  const { Worker } = await import("node:worker_threads");
-  const text = `import { parentPort } from "node:worker_threads";
-const post = (m) => parentPort.postMessage(m);${INBOX}
-parentPort.on("message", receive);
-await (async () => {${code}})();`;
-  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(text)}`));
-  worker.on("message", onMessage);
-  worker.on("error", onError);
-  return {
-    post: (message) => worker.postMessage(message),
-    end: async () => void await worker.terminate(),
-  };
-}

@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-explicit-any
+// deno-lint-ignore-file no-explicit-any -- as the original has them
 /** Types of `@std/async/debounce`, as in the original. @module */
 
 export interface DebounceOptions {

@@ -17,24 +17,46 @@ const take = (w) => {
 };
 `;
 
-/** The flag goes up, and nobody looks again before the sleep. */
-export const noRecheck: Planted = {
-  name: "no second look before sleeping",
-  reason: "asleep",
-  says: /lost wake-up/,
-  preemptions: 1,
-  text: (broken) =>
-    `${WORDS}${INBOX}
+/** A consumer that sleeps by a flag: puts it up, and sleeps if `look` finds nothing. */
+const consume = (look = "Atomics.load(w, ITEMS) === 0") => `
 const consume = (w) => {
   while (!take(w)) {
     Atomics.store(w, SLEEPS, 1);
-    if (${broken || "Atomics.load(w, ITEMS) === 0"}) Atomics.wait(w, SLEEPS, 1);
+    if (${look}) Atomics.wait(w, SLEEPS, 1);
     Atomics.store(w, SLEEPS, 0);
   }
 };
+`;
+
+/** Wakes that consumer. */
+const WAKE = `
+const wake = (w) => {
+  if (Atomics.compareExchange(w, SLEEPS, 1, 0) === 1) Atomics.notify(w, SLEEPS);
+};
+`;
+
+/** Tells that the state has changed. */
+const CHANGE = `
+const STATE = 3; // grows with every change
+const change = (w) => {
+  Atomics.add(w, STATE, 1);
+  Atomics.notify(w, STATE);
+};
+`;
+
+/** How most of these are found: somebody sleeps for ever. */
+const LOST = { reason: "asleep", says: /lost wake-up/ } as const;
+
+/** The flag goes up, and nobody looks again before the sleep. */
+export const noRecheck: Planted = {
+  name: "no second look before sleeping",
+  ...LOST,
+  preemptions: 1,
+  text: (broken) =>
+    `${WORDS}${INBOX}${consume(broken ? "true" : undefined)}${WAKE}
 const produce = (w) => {
   Atomics.add(w, ITEMS, 1);
-  if (Atomics.compareExchange(w, SLEEPS, 1, 0) === 1) Atomics.notify(w, SLEEPS);
+  wake(w);
 };
 export const threads = [consume, produce];
 `,
@@ -43,21 +65,10 @@ export const threads = [consume, produce];
 /** Looks whether somebody sleeps, and publishes only then. */
 export const earlyNotify: Planted = {
   name: "notify before publishing",
-  reason: "asleep",
-  says: /lost wake-up/,
+  ...LOST,
   preemptions: 1,
   text: (broken) =>
-    `${WORDS}${INBOX}
-const consume = (w) => {
-  while (!take(w)) {
-    Atomics.store(w, SLEEPS, 1);
-    if (Atomics.load(w, ITEMS) === 0) Atomics.wait(w, SLEEPS, 1);
-    Atomics.store(w, SLEEPS, 0);
-  }
-};
-const wake = (w) => {
-  if (Atomics.compareExchange(w, SLEEPS, 1, 0) === 1) Atomics.notify(w, SLEEPS);
-};
+    `${WORDS}${INBOX}${consume()}${WAKE}
 const produce = (w) => {
   ${broken ? "wake(w); Atomics.add(w, ITEMS, 1)" : "Atomics.add(w, ITEMS, 1); wake(w)"};
 };
@@ -68,8 +79,7 @@ export const threads = [consume, produce];
 /** Two items, one wake-up. */
 export const lostNotify: Planted = {
   name: "notify only when it was empty",
-  reason: "asleep",
-  says: /lost wake-up/,
+  ...LOST,
   preemptions: 0,
   text: (broken) =>
     `${WORDS}${INBOX}
@@ -89,12 +99,10 @@ export const threads = [consume, consume, produce];
 /** Whoever sleeps is not told. */
 export const silentClose: Planted = {
   name: "close wakes nobody",
-  reason: "asleep",
-  says: /lost wake-up/,
+  ...LOST,
   preemptions: 1,
   text: (broken) =>
-    `${WORDS}${INBOX}
-const STATE = 3; // grows with every change
+    `${WORDS}${INBOX}${CHANGE}
 const consume = (w) => {
   for (;;) {
     const state = Atomics.load(w, STATE);
@@ -105,10 +113,9 @@ const consume = (w) => {
 };
 const produce = (w) => {
   Atomics.add(w, ITEMS, 1);
-  Atomics.add(w, STATE, 1);
-  Atomics.notify(w, STATE);
+  change(w);
   Atomics.store(w, CLOSED, 1);
-  ${broken ? "" : "Atomics.add(w, STATE, 1); Atomics.notify(w, STATE);"}
+  ${broken ? "" : "change(w);"}
 };
 export const threads = [consume, produce];
 `,
@@ -143,12 +150,10 @@ export const check = (w, [got, gave]) => equal(Number(gave) - Number(got), 0, "h
 /** The same as `noRecheck` for an event loop. */
 export const asyncNoRecheck: Planted = {
   name: "waitAsync for a value read too late",
-  reason: "asleep",
-  says: /lost wake-up/,
+  ...LOST,
   preemptions: 1,
   text: (broken) =>
-    `${WORDS}${INBOX}
-const STATE = 3;
+    `${WORDS}${INBOX}${CHANGE}
 const consume = async (w) => {
   for (;;) {
     ${broken ? "" : "const state = Atomics.load(w, STATE);"}
@@ -159,8 +164,7 @@ const consume = async (w) => {
 };
 const produce = (w) => {
   Atomics.add(w, ITEMS, 1);
-  Atomics.add(w, STATE, 1);
-  Atomics.notify(w, STATE);
+  change(w);
 };
 export const threads = [consume, produce];
 export const check = (w, [got]) => equal(got, "got it", "consumer");

@@ -1,0 +1,47 @@
+/**
+ * What one would write without the library: an array stack in shared memory under a mutex of `Atomics`.
+ *
+ * @module
+ */
+import { lock, unlock } from "./mutex.ts";
+
+const COUNT = 32;
+const ITEMS = 64;
+
+/** The stack, over memory of `MutexStack.byteLength(capacity)`. */
+export class MutexStack {
+  readonly #words: Int32Array;
+  readonly #capacity: number;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.#words = new Int32Array(buffer);
+    this.#capacity = this.#words.length - ITEMS;
+  }
+
+  static byteLength(capacity: number): number {
+    return (ITEMS + capacity) * 4;
+  }
+
+  push(value: number): boolean {
+    const words = this.#words;
+    lock(words);
+    const count = words[COUNT]!;
+    const room = count < this.#capacity;
+    if (room) {
+      words[ITEMS + count] = value;
+      words[COUNT] = count + 1;
+    }
+    unlock(words);
+    return room;
+  }
+
+  pop(): number | undefined {
+    const words = this.#words;
+    lock(words);
+    const count = words[COUNT]!;
+    const value = count > 0 ? words[ITEMS + count - 1] : undefined;
+    if (count > 0) words[COUNT] = count - 1;
+    unlock(words);
+    return value;
+  }
+}
