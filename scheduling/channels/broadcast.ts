@@ -7,7 +7,7 @@
  * @module
  */
 
-import { typeOf } from "../../runtime/clock.ts";
+import { checkInteger, typeOf } from "../../runtime/clock.ts";
 import { ClosedError } from "../../runtime/errors.ts";
 import type { Future } from "../../runtime/future.ts";
 import { PENDING, type Poll } from "../../runtime/poll.ts";
@@ -87,6 +87,8 @@ export class Broadcast<T> implements Disposable {
   readonly #state: BroadcastState<T>;
 
   /**
+   * A broadcast without receivers.
+   *
    * @throws {TypeError} If an option has the wrong type
    * @throws {RangeError} If the capacity is not a positive integer
    */
@@ -97,16 +99,7 @@ export class Broadcast<T> implements Disposable {
       );
     }
     const { capacity = 16, name = `broadcast-${++broadcasts}` } = options;
-    if (typeof capacity !== "number") {
-      throw new TypeError(
-        `Cannot make Broadcast: capacity is ${typeOf(capacity)} (must be a number)`,
-      );
-    }
-    if (!Number.isSafeInteger(capacity) || capacity < 1) {
-      throw new RangeError(
-        `Cannot make Broadcast: capacity is ${capacity} (must be an integer from 1)`,
-      );
-    }
+    checkInteger(capacity, 1, "make Broadcast", "capacity");
     if (typeof name !== "string") {
       throw new TypeError(`Cannot make Broadcast: name is ${typeOf(name)} (must be a string)`);
     }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { typeOf } from "../../runtime/clock.ts";
+import { checkInteger, typeOf } from "../../runtime/clock.ts";
 import { ClosedError } from "../../runtime/errors.ts";
 import type { Future } from "../../runtime/future.ts";
 import { isPromiseLike, PENDING } from "../../runtime/poll.ts";
@@ -58,6 +58,8 @@ export class Channel<T> implements AsyncIterable<T, undefined>, Disposable {
   #producers = 0;
 
   /**
+   * A channel with this capacity, or with these options.
+   *
    * @param options The capacity, or more
    * @throws {TypeError} If an option has the wrong type
    * @throws {RangeError} If the capacity is not 0, a positive integer or `Infinity`, or is 0 with an
@@ -279,14 +281,7 @@ function checkObject(options: ChannelOptions): ChannelOptions {
 }
 
 function checkCapacity(capacity: number, overflow: Overflow): void {
-  if (typeof capacity !== "number") {
-    throw new TypeError(`Cannot make Channel: capacity is ${typeOf(capacity)} (must be a number)`);
-  }
-  if (!(capacity >= 0) || (capacity !== Infinity && !Number.isSafeInteger(capacity))) {
-    throw new RangeError(
-      `Cannot make Channel: capacity is ${capacity} (must be an integer from 0, or Infinity)`,
-    );
-  }
+  if (capacity !== Infinity) checkInteger(capacity, 0, "make Channel", "capacity");
   if (overflow === "wait") return;
   if (overflow !== "drop-newest" && overflow !== "drop-oldest") {
     throw new TypeError(

@@ -65,7 +65,7 @@ export class ChannelCore<T> {
       if (this.overflow === "wait") return false;
       this.dropped++;
       if (this.overflow === "drop-newest") return true;
-      this.buffer.shift();
+      this.buffer.drop(this.#claimed); // the oldest that nobody is about to take
     }
     this.buffer.push(value);
     this.#serve();

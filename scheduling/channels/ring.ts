@@ -34,6 +34,15 @@ export class Ring<T> {
     return item;
   }
 
+  /** Drops the item so many behind the oldest; it must exist. O(index). */
+  drop(index: number): void {
+    const mask = this.#slots.length - 1;
+    for (let i = index; i > 0; i--) {
+      this.#slots[(this.#first + i) & mask] = this.#slots[(this.#first + i - 1) & mask];
+    }
+    this.shift();
+  }
+
   /** The item so many behind the oldest; it must exist. */
   at(index: number): T {
     return this.#slots[(this.#first + index) & (this.#slots.length - 1)] as T;

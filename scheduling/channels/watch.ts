@@ -49,6 +49,8 @@ export class Watch<T> implements Disposable {
   readonly #state: WatchState<T>;
 
   /**
+   * A watch that begins with a value.
+   *
    * @param name For errors and dumps
    * @throws {TypeError} If the value is a promise or a future, or the name no string
    */
