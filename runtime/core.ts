@@ -69,6 +69,7 @@ export class Core implements Host, Opener<Owner>, Driven {
   readonly timers: TimerWheel;
   readonly watch: Watch | undefined;
   readonly waits = new Int32Array(3);
+  races = 0;
   readonly bodySource: WakeSource;
   readonly root: RootOwner;
   firstOwned: Owner | undefined = undefined;

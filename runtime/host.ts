@@ -48,6 +48,8 @@ export interface Host {
   readonly bodySource: WakeSource;
   /** Waits by who can end them, indexed by {@linkcode WakeSource}. */
   readonly waits: Int32Array;
+  /** Races begun in it; see `combinators.ts`. */
+  races: number;
   /** Appends to the run queue; wakes the loop if it is parked. */
   enqueue(runnable: Runnable): void;
   /** Something a parked loop must look at changed: a timer was armed, a wait began. */

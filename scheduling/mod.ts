@@ -68,3 +68,22 @@ export {
   type RetryBody,
   type RetryOptions,
 } from "./retry.ts";
+export {
+  Channel,
+  type ChannelOptions,
+  type ChannelProducer,
+  type Overflow,
+} from "./channels/channel.ts";
+export { oneshot, OneshotReceiver, OneshotSender } from "./channels/oneshot.ts";
+export {
+  Broadcast,
+  type BroadcastOptions,
+  BroadcastReceiver,
+  LaggedError,
+} from "./channels/broadcast.ts";
+export { Watch, watch, WatchReceiver } from "./channels/watch.ts";
+export { Question, RequestChannel, type RequestChannelOptions } from "./channels/request.ts";
+export { mapConcurrent, type MapConcurrentOptions, type Mapper } from "./streams/map_concurrent.ts";
+export { merge, zip } from "./streams/combine_streams.ts";
+export { debounce, throttle, type ThrottleOptions } from "./streams/pace.ts";
+export type { Source, ValueOfSource } from "./streams/source_reader.ts";
