@@ -48,11 +48,11 @@ export class LaggedError extends Error {
 let broadcasts = 0;
 
 class BroadcastState<T> {
-  readonly values = new Ring<T>();
+  readonly values: Ring<T> = new Ring();
   /** The number of the oldest value in the ring. */
   first = 0;
   readonly changes: Waiters = new Waiters();
-  readonly receivers = new Set<BroadcastReceiver<T>>();
+  readonly receivers: Set<BroadcastReceiver<T>> = new Set();
   isClosed = false;
 
   constructor(readonly name: string, readonly capacity: number) {}

@@ -23,7 +23,7 @@ class OneshotState<T> {
   phase = OPEN;
   value: T | undefined = undefined;
   waker: Waker | undefined = undefined;
-  readonly whenRefused = new Waiters();
+  readonly whenRefused: Waiters = new Waiters();
 }
 
 /**

@@ -39,7 +39,7 @@ export const plantedOrders: readonly PlantedRace[] = [
       const waiter = new Deferred<void>();
       state.waiters.push(waiter);
       yield* waiter;
-    }, function* () {
+    }, () => {
       state.ready = true;
       for (const waiter of state.waiters) waiter.resolve();
     });
@@ -54,7 +54,7 @@ export const plantedOrders: readonly PlantedRace[] = [
       gate.waiters.push(waiter);
       yield* waiter;
     };
-    spawnAll(runtime, pass, pass, function* () {
+    spawnAll(runtime, pass, pass, () => {
       gate.open = true;
       for (const waiter of right ? gate.waiters : gate.waiters.slice(0, 1)) waiter.resolve();
     });
@@ -72,7 +72,7 @@ export const plantedOrders: readonly PlantedRace[] = [
       if (right && state.items.length === 0) return;
       state.taken.push(state.items.shift());
     };
-    spawnAll(runtime, take, take, function* () {
+    spawnAll(runtime, take, take, () => {
       state.items.push(1);
       arrival.resolve();
     });
@@ -138,7 +138,7 @@ export const plantedOrders: readonly PlantedRace[] = [
       const { source, version } = state;
       yield* yieldNow();
       if (!right || version === state.version) state.cached = source;
-    }, function* () {
+    }, () => {
       state.source = 2;
       state.version++;
       state.cached = undefined;

@@ -30,7 +30,7 @@ export function planted<S>(
 }
 
 /** Spawns a task of each body. */
-export function spawnAll(runtime: SimulatedRuntime, ...bodies: (() => Body)[]): void {
+export function spawnAll(runtime: SimulatedRuntime, ...bodies: (() => Body | void)[]): void {
   bodies.forEach((body, i) => runtime.spawn(body, { name: `task ${i}` }));
 }
 

@@ -35,7 +35,12 @@ export class Actor<T> {
   readonly kind: Kind;
   readonly #handle: JoinHandle<unknown>;
 
-  constructor(id: number, kind: Kind, runtime: SimulatedRuntime, wait: (actor: Actor<T>) => Future<T>) {
+  constructor(
+    id: number,
+    kind: Kind,
+    runtime: SimulatedRuntime,
+    wait: (actor: Actor<T>) => Future<T>,
+  ) {
     this.id = id;
     this.kind = kind;
     const future = wait(this);
