@@ -5,6 +5,7 @@
  */
 
 import { Cancelled, DeadlockError } from "../runtime/errors.ts";
+import { failuresOf } from "../runtime/failures.ts";
 import type { Observer } from "../runtime/observer.ts";
 import { SimulatedRuntime } from "./simulated_runtime.ts";
 
@@ -50,7 +51,7 @@ export async function runSimulated<S>(
   try {
     prepare(runtime);
     const state = await program(runtime);
-    await Promise.race([runtime.run(), stuck]);
+    await Promise.race([runtime.run().catch(ignoreCancels), stuck]);
     await check(state);
     const { timers } = runtime.metrics();
     if (timers > 0) throw new Error(`${timers} timer${timers === 1 ? " is" : "s are"} left`);
@@ -60,6 +61,13 @@ export async function runSimulated<S>(
   } finally {
     await runtime.close().catch(() => {});
   }
+}
+
+/** A task that failed by a `Cancelled` of another one is no mistake of the program. */
+function ignoreCancels(error: unknown): void {
+  const failures = failuresOf(error).map((failure) => failure.error);
+  const wrong = [error, ...failures].find((error) => !(error instanceof Cancelled));
+  if (wrong !== undefined) throw wrong;
 }
 
 /** Turns of the host after which nothing that the program itself has begun is on its way. */

@@ -108,15 +108,22 @@ function* inOrder<A, B>(
 ): Generator<unknown, void> {
   const slots = new Channel<true>(limit);
   const begun = Channel.unbounded<{ handle: JoinHandle<B> }>();
-  s.spawn(function* () {
-    yield* pull(reader, slots, (item, index) => {
-      begun.trySend({ handle: spawnMapper(s, mapper, item, index) });
-    });
-    begun.close();
+  const source = s.spawn(function* () {
+    try {
+      yield* pull(reader, slots, (item, index) => {
+        begun.trySend({ handle: spawnMapper(s, mapper, item, index) });
+      });
+    } finally {
+      begun.close();
+    }
   }, { name: "source" });
-  for (let next; !(next = yield* begun.next()).done;) {
-    yield* emit(yield* next.value.handle);
-    slots.tryReceive();
+  try {
+    for (let next; !(next = yield* begun.next()).done;) {
+      yield* emit(yield* next.value.handle);
+      slots.tryReceive();
+    }
+  } finally {
+    source.cancel();
   }
 }
 

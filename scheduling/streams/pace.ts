@@ -114,11 +114,21 @@ function paced<T>(
   checkDuration(ms, action, "ms");
   return scopedIterable<T>((emit, s) => {
     const latest = new Channel<T>({ capacity: 1, overflow: "drop-oldest" });
-    s.spawn(() =>
-      reading([source], function* ([reader]) {
-        for (let next; !(next = yield* reader!.next()).done;) latest.trySend(next.value);
+    const reader = s.spawn(function* () {
+      try {
+        yield* reading([source], function* ([reader]) {
+          for (let next; !(next = yield* reader!.next()).done;) latest.trySend(next.value);
+        });
+      } finally {
         latest.close();
-      }), { name: "source" });
-    return pace(latest, emit, s);
+      }
+    }, { name: "source" });
+    return (function* () {
+      try {
+        yield* pace(latest, emit, s);
+      } finally {
+        reader.cancel();
+      }
+    })();
   }, { name: action })[Symbol.asyncIterator]();
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { callAs } from "../../runtime/async_context.ts";
 import { typeOf } from "../../runtime/clock.ts";
 import { addFailure, type Failure, rememberFailures } from "../../runtime/failures.ts";
 import { Future } from "../../runtime/future.ts";
@@ -34,18 +35,20 @@ export function checkSource(source: unknown, action: string, what = "source"): v
 /** One iteration of a source. */
 export class SourceReader<T> {
   readonly #iterator: AnyIterator;
+  readonly #isAsync: boolean;
   #isPending = false;
   #isOver = false;
 
   constructor(source: Source<T>) {
-    this.#iterator = Symbol.asyncIterator in Object(source)
+    this.#isAsync = Symbol.asyncIterator in Object(source);
+    this.#iterator = this.#isAsync
       ? (source as AsyncIterable<T>)[Symbol.asyncIterator]()
       : (source as Iterable<T>)[Symbol.iterator]();
   }
 
   /** The next value. Called at once, not when it is awaited; one at a time. */
   next(): Future<IteratorResult<T, undefined>> {
-    const step = this.#step(() => this.#iterator.next());
+    const step = this.#step();
     if (!isPromiseLike(step)) return this.#took(step as IteratorResult<T, undefined>);
     this.#isPending = true;
     return Future.from(step as PromiseLike<IteratorResult<T, undefined>>)
@@ -53,9 +56,11 @@ export class SourceReader<T> {
       .andThen((step) => this.#took(step));
   }
 
-  #step<R>(next: () => R): R {
+  /** An async source goes on as part of the task that reads it: it is cancelled with it. */
+  #step(): ReturnType<AnyIterator["next"]> {
+    const task = this.#isAsync ? currentTask() : undefined;
     try {
-      return next();
+      return task === undefined ? this.#iterator.next() : callAs(task, () => this.#iterator.next());
     } catch (error) {
       return this.#failed(error);
     }
