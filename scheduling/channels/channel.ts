@@ -159,7 +159,8 @@ export class Channel<T> implements AsyncIterable<T, undefined>, Disposable {
   }
 
   /**
-   * Receives the oldest value if there is one.
+   * Receives the oldest value if there is one in the channel. A rendezvous never holds one: there only
+   * a receiver that waits meets a sender.
    *
    * @returns The value in an object; `undefined` when there is none now
    * @throws {ClosedError} If there will never be one again

@@ -301,7 +301,7 @@ test("closing closes what it iterates, also while it waits", async () => {
 
 // ---- bad input ------------------------------------------------------------------------------
 
-test("bad input", async () => {
+test("bad input", () => {
   const target = new EventTarget();
   const locked = new ReadableStream();
   locked.getReader();
