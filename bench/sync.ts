@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { Mutex, type Permit, Runtime, Semaphore, yieldNow } from "@vais/runtime";
+import { Mutex, type Permit, Runtime, Semaphore, type TaskBody, yieldNow } from "@vais/runtime";
 import { type Bench, type Cell, check, time } from "./bench.ts";
 import { asyncMutex, asyncSema, effect, effectSemaphore, pQueue } from "./peers.ts";
 
@@ -63,23 +63,26 @@ class ArraySemaphore {
   }
 
   release(): void {
-    const next = this.#waiting[this.#next++];
-    if (next !== undefined) return next();
-    this.#free++;
-    this.#waiting = [];
-    this.#next = 0;
+    if (this.#next === this.#waiting.length) {
+      this.#free++;
+      return;
+    }
+    const next = this.#waiting[this.#next++]!;
+    if (this.#next === 1_024) {
+      this.#waiting = this.#waiting.slice(1_024);
+      this.#next = 0;
+    }
+    next();
   }
 }
 
-/** All tasks of promises, each through `turn` again and again. */
-function tasks(turn: () => Promise<unknown>): Promise<unknown> {
-  return Promise.all(Array.from({ length: TASKS }, async () => {
-    for (let i = 0; i < TURNS; i++) await turn();
-  }));
+/** All tasks of promises. */
+function tasks(task: () => Promise<void>): Promise<unknown> {
+  return Promise.all(Array.from({ length: TASKS }, task));
 }
 
 /** Tasks of ours. */
-function spawn(body: () => Generator<unknown, void> | Promise<void>): Promise<void> {
+function spawn(body: TaskBody<void>): Promise<void> {
   const runtime = new Runtime();
   for (let i = 0; i < TASKS; i++) runtime.spawn(body);
   return runtime.run();
@@ -141,11 +144,13 @@ function cellsFor(name: string, limit: number): Record<string, Cell> {
     "array": cell(limit, ({ enter, leave }) => {
       const semaphore = new ArraySemaphore(limit);
       return tasks(async () => {
-        await semaphore.acquire();
-        enter();
-        await null;
-        leave();
-        semaphore.release();
+        for (let i = 0; i < TURNS; i++) {
+          await semaphore.acquire();
+          enter();
+          await null;
+          leave();
+          semaphore.release();
+        }
       });
     }),
     "effect": async () => {
@@ -174,11 +179,13 @@ function cellsFor(name: string, limit: number): Record<string, Cell> {
           )
           : ((mutex) => () => mutex.acquire())(new module.Mutex());
         return tasks(async () => {
-          const release = await acquire();
-          enter();
-          await null;
-          leave();
-          release();
+          for (let i = 0; i < TURNS; i++) {
+            const release = await acquire();
+            enter();
+            await null;
+            leave();
+            release();
+          }
         });
       })();
     },
@@ -187,11 +194,13 @@ function cellsFor(name: string, limit: number): Record<string, Cell> {
       return cell(limit, ({ enter, leave }) => {
         const sema = new Sema(limit, { capacity: TASKS });
         return tasks(async () => {
-          await sema.acquire();
-          enter();
-          await null;
-          leave();
-          sema.release();
+          for (let i = 0; i < TURNS; i++) {
+            await sema.acquire();
+            enter();
+            await null;
+            leave();
+            sema.release();
+          }
         });
       })();
     },
@@ -199,13 +208,15 @@ function cellsFor(name: string, limit: number): Record<string, Cell> {
       const PQueue = await pQueue();
       return cell(limit, ({ enter, leave }) => {
         const queue = new PQueue({ concurrency: limit });
-        return tasks(() =>
-          queue.add(async () => {
-            enter();
-            await null;
-            leave();
-          })
-        );
+        return tasks(async () => {
+          for (let i = 0; i < TURNS; i++) {
+            await queue.add(async () => {
+              enter();
+              await null;
+              leave();
+            });
+          }
+        });
       })();
     },
   };

@@ -20,6 +20,7 @@ import {
   type Kind,
   kinds,
   pick,
+  PROGRAMS,
   Stage,
   type Status,
 } from "./sync_actors.ts";
@@ -413,6 +414,6 @@ export async function mustMatchModel(family: Family): Promise<void> {
   });
   // The generator must not drift into programs in which nothing happens.
   for (const status of ["got", "timeout", "cancelled", "aborted", "closed"]) {
-    assert((seen.get(status) ?? 0) > 2_000, `${status}: ${seen.get(status)}`);
+    assert((seen.get(status) ?? 0) > PROGRAMS / 10, `${status}: ${seen.get(status)}`);
   }
 }
