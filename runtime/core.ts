@@ -71,6 +71,7 @@ export class Core implements Host, Opener<Owner>, Driven {
   readonly watch: Watch | undefined;
   readonly waits = new Int32Array(4);
   hasResumed = false;
+  races = 0;
   readonly bodySource: WakeSource;
   readonly root: RootOwner;
   firstOwned: Owner | undefined = undefined;
