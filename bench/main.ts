@@ -31,6 +31,11 @@ const BENCHES = [
   "reactor_host",
   "memory_allocators",
   "memory_queues",
+  "workloads",
+  "threads",
+  "threads_buffers",
+  "threads_work",
+  "threads_idle",
 ];
 
 const runtimes = (option("runtime")?.split(",") ?? ["deno", "node"]) as RuntimeName[];
