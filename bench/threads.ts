@@ -37,7 +37,8 @@ function promises(open: Open, count: number): Cell {
       const ms = await time(() =>
         watched(() =>
           pipeline(count, WINDOW, async (n) => {
-            sum += await call("increment", n) as number;
+            const result = await call("increment", n);
+            sum += result as number;
           })
         )
       );

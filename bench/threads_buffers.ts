@@ -1,7 +1,7 @@
 /**
  * What does it cost to hand 64 KiB to a function on another thread?
  *
- * Every pool has two threads, 32 tasks are in flight, each with a buffer of its own that is written to before each
+ * Every pool has two threads, 16 tasks are in flight, each with a buffer of its own that is written to before each
  * task. Figures are µs a task. `copied` is a plain array of bytes, copied into shared memory by the engine
  * (`copyBuffers`), by `postMessage` in the peers; `moved` is a fresh one that is transferred; `leased` lies in the
  * engine's shared memory from the start, so that nothing is copied; `shared` is the same done by hand, a view of a
@@ -14,7 +14,7 @@ import { type Bench, type Cell, check, size, time } from "./bench.ts";
 import { type Call, engineOf, ours, peers, pipeline, watched } from "./threads/pools.ts";
 
 const BYTES = 65_536;
-const WINDOW = 32;
+const WINDOW = 16;
 const OURS = size(10_000, 2_000);
 const THEIRS = size(3_000, 500);
 

@@ -63,7 +63,8 @@ function spinsOf(open: () => Promise<Call>): () => Promise<Spins> {
     return async (steps, count) => {
       let sum = 0;
       await pipeline(count, WINDOW, async () => {
-        sum += await call("spin", steps) as number;
+        const result = await call("spin", steps);
+        sum += result as number;
       });
       return sum;
     };

@@ -200,3 +200,5 @@ export {
   type TaskletOptions,
   type TaskletPriority,
 } from "./threads/tasklet.ts";
+export { ThreadedRuntime } from "./threads/runtime_builder.ts";
+export { RuntimeContext, type RuntimeContextOptions } from "./runtime_context.ts";

@@ -15,9 +15,13 @@ const MOST_BLOCKS = 2 ** 30;
 
 /** Options, with every default filled in. */
 export interface CheckedDispatcherOptions {
+  /** How the region is made. */
   readonly region: RegionParams;
+  /** Bytes of blocks. */
   readonly blockBytes: number;
+  /** Whether plain typed arrays are copied into blocks. */
   readonly copyBuffers: boolean;
+  /** How quickly results are looked for. */
   readonly latency: Latency;
 }
 

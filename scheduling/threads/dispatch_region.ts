@@ -24,66 +24,66 @@ import type { WorkerCounters } from "./dispatch_types.ts";
 import { EntryFormat } from "./task_states.ts";
 
 /** How many lanes there are. */
-export const LANES = 3;
+export const LANES: number = 3;
 /** Entries a worker claims at once, at most. */
-export const MOST_CLAIMED = 16;
+export const MOST_CLAIMED: number = 16;
 
 // A record's int32 words; its four float64 follow at RECORD_NUMBERS.
 /** The function's number, and above it how many arguments lie in the four numbers. */
-export const FN = 0;
+export const FN: number = 0;
 /** How the arguments, or the result, are written: see `payload.ts`. */
-export const KIND = 1;
+export const KIND: number = 1;
 /** Bytes written beside the record, or in a block. */
-export const LENGTH = 2;
+export const LENGTH: number = 2;
 /** Which block, or 0: the area beside the record. */
-export const BLOCK = 3;
+export const BLOCK: number = 3;
 /** What `submit` answered. */
-export const REF = 4;
+export const REF: number = 4;
 /** Equal to REF: nobody wants it any more. */
-export const CANCELLED = 5;
+export const CANCELLED: number = 5;
 /** When it is obsolete, in ms since `epoch`, wrapping; 0: never. */
-export const DEADLINE = 6;
+export const DEADLINE: number = 6;
 /** Words of a record. */
-export const RECORD_WORDS = 16;
+export const RECORD_WORDS: number = 16;
 /** Where in a record the four numbers begin, in float64. */
-export const RECORD_NUMBERS = 4;
+export const RECORD_NUMBERS: number = 4;
 
 // A worker's words.
 /** What the owner wants of it: the bits below. */
-export const ORDERS = 0;
+export const ORDERS: number = 0;
 /** Its claimed entries: how many it has begun, and above (8 bits) how many there are; then the entries. */
-export const BATCH = LINE_WORDS;
+export const BATCH: number = LINE_WORDS;
 /** How many events it has told of; then a word that is 1 when it will touch nothing any more. */
-export const EVENTS_TAIL = 2 * LINE_WORDS;
+export const EVENTS_TAIL: number = 2 * LINE_WORDS;
 /** See `EVENTS_TAIL`. */
-export const GONE = EVENTS_TAIL + 1;
+export const GONE: number = EVENTS_TAIL + 1;
 /** Its counters, float64. */
 const COUNTERS = 3 * LINE_WORDS;
 const PARK = 4 * LINE_WORDS;
 /** Its events: slots, with a kind above. */
-export const EVENTS = 6 * LINE_WORDS;
+export const EVENTS: number = 6 * LINE_WORDS;
 
 // Orders.
 /** Leave when nothing is running. */
-export const STOP = 1;
+export const STOP: number = 1;
 /** Given up: leave now, touch nothing. */
-export const REVOKED = 2;
+export const REVOKED: number = 2;
 /** Begin no task until this bit is gone. */
-export const PAUSE = 4;
+export const PAUSE: number = 4;
 /** A running task of yours was cancelled. */
-export const LOOK = 8;
+export const LOOK: number = 8;
 
 // Events: in a cell, above the slot.
 /** Where an event's kind begins. */
-export const EVENT_SHIFT = 24;
+export const EVENT_SHIFT: number = 24;
 /** The task's result lies in its record. */
-export const EVENT_DONE = 0;
+export const EVENT_DONE: number = 0;
 /** Send this task's arguments. */
-export const EVENT_FETCH = 1;
+export const EVENT_FETCH: number = 1;
 /** The worker has left; what it had claimed must be queued again. */
-export const EVENT_LEFT = 2;
+export const EVENT_LEFT: number = 2;
 /** A task that had been begun was put back. */
-export const EVENT_PUT_BACK = 3;
+export const EVENT_PUT_BACK: number = 3;
 
 /** How a region is made; all checked and rounded. */
 export interface RegionParams {
@@ -121,11 +121,12 @@ export class DispatchRegion extends View<"Dispatch"> implements RegionParams {
   /** How entries are made. */
   readonly format: EntryFormat;
   /** The word that is 1 while the owner sleeps. */
-  readonly bell = CONTROL;
+  readonly bell: number = CONTROL;
   /** The word that counts workers. */
-  readonly live = SETTINGS;
-  /** Where the idle words begin, a line each, and how many there are. */
-  readonly idle = IDLE;
+  readonly live: number = SETTINGS;
+  /** Where the idle words begin, a line each. */
+  readonly idle: number = IDLE;
+  /** How many there are. */
   readonly idleWords: number;
   /** Cells of a lane, and of a worker's events. */
   readonly ring: number;

@@ -10,11 +10,11 @@ import type { Ref } from "../../memory/ref.ts";
 /** A lane: 0 high, 1 normal, 2 low. First in, first out in each. */
 export type Lane = 0 | 1 | 2;
 /** The lane that is looked at first. */
-export const HIGH_LANE = 0;
+export const HIGH_LANE: Lane = 0;
 /** The lane of most tasks. */
-export const NORMAL_LANE = 1;
+export const NORMAL_LANE: Lane = 1;
 /** The lane that is looked at last. */
-export const LOW_LANE = 2;
+export const LOW_LANE: Lane = 2;
 
 /** The arguments do not fit the shared area: submit them with `submitMessage`. */
 export const NEEDS_MESSAGE: unique symbol = Symbol("NEEDS_MESSAGE");

@@ -28,24 +28,24 @@ import type { SharedBuffers } from "./shared_views.ts";
 import { SlotText } from "./slot_text.ts";
 
 /** Arguments: numbers, as many as FN's upper bits say. A result: one number. */
-export const NUMBERS = 0;
+export const NUMBERS: number = 0;
 /** A result, or nothing at all. */
-export const UNDEFINED = 1;
+export const UNDEFINED: number = 1;
 /** Text. For arguments, after a table of as many as FN's upper bits say. */
-export const TEXT = 2;
+export const TEXT: number = 2;
 /** A result: a reference in the four numbers. */
-export const VIEW = 3;
+export const VIEW: number = 3;
 /** Arguments: LENGTH numbers beside the record. */
-export const LIST = 4;
+export const LIST: number = 4;
 /** Arguments: they come as a message. */
-export const MESSAGE = 5;
+export const MESSAGE: number = 5;
 /** A result: the deadline had passed. */
-export const OBSOLETE = 6;
+export const OBSOLETE: number = 6;
 /** Added to a result that was thrown. */
-export const THREW = 16;
+export const THREW: number = 16;
 
 /** `fn` is below this. */
-export const MOST_FUNCTIONS = 2 ** 24;
+export const MOST_FUNCTIONS: number = 2 ** 24;
 const COUNT_SHIFT = 24;
 const FN_MASK = MOST_FUNCTIONS - 1;
 const MOST_NUMBERS = 4;

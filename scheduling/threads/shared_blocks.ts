@@ -26,13 +26,13 @@ import {
 /** Sizes of blocks, in bytes. */
 export const BLOCK_BYTES: readonly number[] = [2 ** 12, 2 ** 16, 2 ** 20];
 /** Owner: nobody. */
-export const NO_OWNER = 0;
+export const NO_OWNER: number = 0;
 /** Owner: the thread that made the blocks. */
-export const MAIN_OWNER = 1;
+export const MAIN_OWNER: number = 1;
 /** Owner: worker 0; the others follow. */
-export const FIRST_WORKER = 2;
+export const FIRST_WORKER: number = 2;
 /** No block. */
-export const NO_BLOCK = 0;
+export const NO_BLOCK: number = 0;
 
 /** Parts of the whole that each size gets: 1/16, 7/16, 8/16. */
 const SIXTEENTHS = [1, 7, 8];

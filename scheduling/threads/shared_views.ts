@@ -5,7 +5,7 @@
  */
 
 /** Numbers a reference takes. */
-export const VIEW_NUMBERS = 4;
+export const VIEW_NUMBERS: number = 4;
 
 type ViewClass = new (buffer: SharedArrayBuffer, byteOffset: number, length: number) => unknown;
 

@@ -13,17 +13,17 @@
  */
 
 /** Not in use, or being filled. */
-export const FREE = 0;
+export const FREE: number = 0;
 /** Waiting: any worker may start it. */
-export const QUEUED = 1;
+export const QUEUED: number = 1;
 /** Its owner runs it, or waits for its arguments. */
-export const RUNNING = 2;
+export const RUNNING: number = 2;
 /** Its result lies in its record. */
-export const DONE = 3;
+export const DONE: number = 3;
 /** Its owner was lost: the slot is left alone until that thread is gone. */
-export const LOST = 4;
+export const LOST: number = 4;
 /** Its result is on its way as a message. */
-export const SENT = 5;
+export const SENT: number = 5;
 
 const OWNER_SHIFT = 3;
 const TICKET_SHIFT = 11;

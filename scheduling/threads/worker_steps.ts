@@ -27,9 +27,9 @@ import { OwnerBell } from "./owner_bell.ts";
 import { DONE, ownedState, RUNNING, SENT, ticketOf } from "./task_states.ts";
 
 /** There is nothing to do. */
-export const NOTHING = -1;
+export const NOTHING: number = -1;
 /** There are orders; nothing was started. */
-export const ORDERED = -2;
+export const ORDERED: number = -2;
 
 /** Internal: what `WorkerLoop` is built of. */
 export class WorkerSteps {

@@ -164,6 +164,35 @@ test("what a sink throws is reported, and the others are told all the same", () 
   assertEquals(reported.map(String), ["Error: sink"]);
 });
 
+test("the program is kept alive while tasks are in flight, and let go once when they are not", async () => {
+  const kept: boolean[] = [];
+  const { dispatcher, workers } = withWorkers({
+    workers: 1,
+    keepAlive: (busy) => kept.push(busy),
+  });
+  const again = {
+    taskDone: (left: unknown) => {
+      if (left as number > 0) dispatcher.submit(0, [left as number - 1], again);
+    },
+    taskFailed: () => {},
+  };
+  dispatcher.submit(0, [3], again);
+  assertEquals(kept, [true]);
+  for (let i = 0; i < 4; i++) {
+    dispatcher.flush();
+    const task = workers[0]!.begin()!;
+    workers[0]!.end(task, task.args[0]);
+    dispatcher.drain();
+    await Promise.resolve();
+  }
+  await Promise.resolve();
+  assertEquals(kept, [true, false]);
+  assertEquals(dispatcher.cancel(dispatcher.submit(0, [], again) as number), "removed");
+  await Promise.resolve();
+  await Promise.resolve();
+  assertEquals(kept, [true, false, true, false]);
+});
+
 test("counters that wrap: positions beyond 2 ** 31, and a slot's millionth ticket", () => {
   const params = { capacity: 2, workers: 1, inlineBytes: 0, claim: 2, strict: false, steal: true };
   const region = DispatchRegion.create(params);

@@ -201,6 +201,25 @@ test("asynchronous tasks leave the worker to others; one that is cancelled hears
   });
 });
 
+test("a task whose deadline has passed when a worker gets to it is not run", async () => {
+  const functions = `[
+    (ms) => {
+      for (const until = performance.now() + ms; performance.now() < until;);
+      return "ran";
+    },
+  ]`;
+  await withPool(functions, { workers: 1 }, async ({ dispatcher }) => {
+    const first = call(dispatcher, 0, 5);
+    const late = new Call();
+    const early = new Call();
+    assertEquals(typeof dispatcher.submit(0, [0], late, 0, 1, 1), "number");
+    assertEquals(typeof dispatcher.submit(0, [0], early, 0, 1, 60_000), "number");
+    assertEquals(await first, "ran");
+    await assertRejects(() => late.promise, Error, "obsolete");
+    assertEquals(await early.promise, "ran");
+  });
+});
+
 test("a long task does not hold up those claimed with it", async () => {
   // Task 0 goes on only when all others have ended: the other worker must take them over.
   const gate = new Int32Array(new SharedArrayBuffer(4));
@@ -286,7 +305,7 @@ test("a worker that is stopped ends what it runs; the rest goes to another", asy
 });
 
 test("a dispatcher that waits blocking gets its results", async () => {
-  await withPool("[(i) => i]", { workers: 1 }, async ({ dispatcher }) => {
+  await withPool("[(i) => i]", { workers: 1 }, ({ dispatcher }) => {
     let got: unknown;
     const sink = {
       taskDone: (value: unknown) => {
@@ -303,5 +322,6 @@ test("a dispatcher that waits blocking gets its results", async () => {
       assertEquals(got, i);
     }
     assertEquals(dispatcher.waitSync(0), false);
+    return Promise.resolve();
   });
 });
