@@ -40,6 +40,8 @@ export interface Row {
   readonly unit?: string;
   /** Without one the row only informs. */
   readonly goal?: Goal;
+  /** Only there is the row shown. */
+  readonly on?: "deno" | "node";
   /** Why it is as it is, where that needs saying. */
   readonly note?: string;
 }

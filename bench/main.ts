@@ -34,6 +34,11 @@ const BENCHES = [
   "memory_allocators",
   "memory_queues",
   "memory_structures",
+  "workloads",
+  "threads",
+  "threads_buffers",
+  "threads_work",
+  "threads_idle",
 ];
 
 const runtimes = (option("runtime")?.split(",") ?? ["deno", "node"]) as RuntimeName[];

@@ -11,12 +11,18 @@
 export const PEERS = {
   "async-mutex": "0.5.0",
   "async-sema": "3.1.1",
+  "@tensorflow/tfjs-backend-wasm": "4.22.0",
+  "@tensorflow/tfjs-core": "4.22.0",
   "effect": "4.1.0",
   "effection": "4.1.1",
   "koffi": "3.3.4",
   "p-limit": "7.3.3",
   "p-queue": "9.3.5",
+  "piscina": "5.3.2",
+  "poolifier": "5.3.2",
+  "poolifier-web-worker": "0.5.15",
   "ringbuf.js": "0.4.0",
+  "tinypool": "2.2.0",
 } as const;
 
 type Fx<T> = { readonly _: T; [Symbol.iterator](): Iterator<unknown, T> };
@@ -149,6 +155,69 @@ export function ringbuf(): Promise<{
   };
 }> {
   return load("ringbuf.js");
+}
+
+/** What piscina and tinypool are made with. */
+export interface PiscinaOptions {
+  readonly filename: string;
+  readonly minThreads: number;
+  readonly maxThreads: number;
+  readonly concurrentTasksPerWorker?: number;
+  readonly recordTiming?: boolean;
+}
+
+type PiscinaClass = new (options: PiscinaOptions) => {
+  run(argument: unknown, options: { name: string }): Promise<unknown>;
+};
+
+/** piscina. */
+export async function piscina(): Promise<PiscinaClass> {
+  return (await load<{ default: PiscinaClass }>("piscina")).default;
+}
+
+/** tinypool, which began as piscina's smaller sister. */
+export async function tinypool(): Promise<PiscinaClass> {
+  return (await load<{ default: PiscinaClass }>("tinypool")).default;
+}
+
+/** poolifier, both ends. */
+export interface PoolifierModule {
+  readonly FixedThreadPool: new (threads: number, worker: URL | string) => {
+    execute(argument: unknown, name: string): Promise<unknown>;
+  };
+  // deno-lint-ignore no-explicit-any -- any functions
+  readonly ThreadWorker: new (functions: Record<string, (argument: any) => unknown>) => unknown;
+}
+
+/** poolifier: on Deno its package for Web Workers. */
+export function poolifier(): Promise<PoolifierModule> {
+  return load("Deno" in globalThis ? "poolifier-web-worker" : "poolifier");
+}
+
+/** A matrix of tfjs. */
+export interface Tensor {
+  dataSync(): Float32Array;
+  dispose(): void;
+}
+
+/** What is used of `@tensorflow/tfjs-core`. */
+export interface TfjsModule {
+  setBackend(name: string): Promise<boolean>;
+  ready(): Promise<void>;
+  tensor2d(values: Float32Array, shape: [number, number]): Tensor;
+  matMul(a: Tensor, b: Tensor): Tensor;
+}
+
+/** tfjs with its WebAssembly backend, ready. */
+export async function tfjs(): Promise<TfjsModule> {
+  const name = "@tensorflow/tfjs-backend-wasm";
+  const { setWasmPaths } = await load<{ setWasmPaths(folder: string): void }>(name);
+  const folder = new URL(`./node_modules/${name}/wasm-out/`, import.meta.url);
+  setWasmPaths(decodeURIComponent(folder.pathname));
+  const tf = await load<TfjsModule>("@tensorflow/tfjs-core");
+  if (!await tf.setBackend("wasm")) throw new Error("tfjs has no WebAssembly backend here");
+  await tf.ready();
+  return tf;
 }
 
 function load<M>(name: string): Promise<M> {

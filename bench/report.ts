@@ -30,6 +30,7 @@ export function linesOf(bench: Bench, measured: Measured, runtime: RuntimeName):
   const isElsewhere = (name?: string) =>
     elsewhere.some(([cell]) => name === cell || name?.startsWith(`${cell}.`));
   return bench.rows
+    .filter(({ on }) => on === undefined || on === runtime)
     .filter(({ ours, reference }) => !isElsewhere(ours) && !isElsewhere(reference))
     .map((row) => lineOf(row, measured, runtime));
 }

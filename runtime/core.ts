@@ -33,7 +33,7 @@ import { TASK_CANCELLED, TASK_COMPLETED, TASK_FAILED } from "./outcome.ts";
 import { type Opener, ownersOf } from "./owned.ts";
 import { HostParker, type Parker } from "./parker.ts";
 import { isPollable, isPromiseLike } from "./poll.ts";
-import { RunQueue, xorshift } from "./run_queue.ts";
+import { RunQueue, seededPick } from "./run_queue.ts";
 import { type Owner, Task } from "./task.ts";
 import type { RuntimeApi, TaskBody } from "./task_body.ts";
 import { TimerWheel } from "./timer_wheel.ts";
@@ -112,7 +112,7 @@ export class Core implements Host, Opener<Owner>, Driven {
     this.queue = new RunQueue(
       options.seed === undefined
         ? undefined
-        : xorshift(checkInteger(options.seed, 0, "create Runtime", "seed")),
+        : seededPick(checkInteger(options.seed, 0, "create Runtime", "seed")),
     );
     this.#driver = new Driver(this, parker);
     this.bodySource = parker.isVirtual === true ? WAKE_INSIDE : WAKE_MAYBE;

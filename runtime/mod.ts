@@ -38,5 +38,6 @@ export { HostParker, type Parker } from "./parker.ts";
 export { PENDING, type Poll, type Pollable, type Waker } from "./poll.ts";
 export type { RuntimeOptions } from "./core.ts";
 export { Runtime } from "./runtime.ts";
+export type { BuiltThread, RuntimeBuilder, ThreadSpawner } from "./builder.ts";
 export type { RuntimeApi, SpawnOptions, TaskBody, TaskScope } from "./task_body.ts";
 export type { Interval } from "./time.ts";

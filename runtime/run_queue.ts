@@ -86,16 +86,19 @@ export class RunQueue {
   }
 }
 
-/**
- * A deterministic generator: answers a number in [0, n), the same sequence for the same seed.
- * Marsaglia, "Xorshift RNGs" (2003).
- */
-export function xorshift(seed: number): (n: number) => number {
+/** Deterministic generator of numbers in [0, 1) (Marsaglia, "Xorshift RNGs", 2003). */
+export function xorshift(seed: number): () => number {
   let state = (Math.imul(seed | 0, 0x9e3779b1) ^ 0x6d2b79f5) | 0 || 1;
-  return (n) => {
+  return () => {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
-    return Math.floor((state >>> 0) / 2 ** 32 * n);
+    return (state >>> 0) / 2 ** 32;
   };
+}
+
+/** A `pick` that shuffles by a seed, the same for the same seed. */
+export function seededPick(seed: number): (n: number) => number {
+  const random = xorshift(seed);
+  return (n) => Math.floor(random() * n);
 }

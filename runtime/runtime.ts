@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type RuntimeBuilder, runtimeBuilder, type ThreadSpawner } from "./builder.ts";
 import { typeOf } from "./clock.ts";
 import { Core, type RuntimeOptions } from "./core.ts";
 import type { TaskDump } from "./dump.ts";
@@ -72,6 +73,38 @@ export class Runtime implements RuntimeApi, AsyncDisposable {
 
   static {
     coreIn = (runtime) => #core in runtime ? runtime.#core : undefined;
+  }
+
+  /**
+   * Describes a runtime with worker threads, over which `spawn` of module functions spreads; `M` is the
+   * type of the module.
+   *
+   * @throws {TypeError} If no part of the library that has threads was imported
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { Runtime } from "@vais/runtime";
+   *
+   * const module = "data:text/javascript,export const double = (n) => 2 * n";
+   * const answer = await Runtime.builder().numWorkers(1).module(module).blockOn(function* () {
+   *   return 42;
+   * });
+   * assertEquals(answer, 42);
+   * ```
+   */
+  static builder<
+    M extends object = Record<string, (...args: never[]) => unknown>,
+  >(): RuntimeBuilder<
+    Runtime & ThreadSpawner<M>
+  > {
+    const { make } = runtimeBuilder;
+    if (make === undefined) {
+      throw new TypeError(
+        "Cannot build Runtime: no threads (import @vais/runtime or @vais/runtime/scheduling)",
+      );
+    }
+    return make() as RuntimeBuilder<Runtime & ThreadSpawner<M>>;
   }
 
   /**

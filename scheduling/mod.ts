@@ -129,3 +129,137 @@ export {
 } from "./adapters/process.ts";
 export { messages, type MessagesOptions, WebSocketError } from "./adapters/web_socket.ts";
 export { fromReadable, pipeInto, toReadable } from "./adapters/web_streams.ts";
+
+export {
+  type AffinityAnswer,
+  currentCpu,
+  setThreadAffinity,
+  threadAffinity,
+} from "./threads/affinity.ts";
+export type { CacheConfig } from "./threads/cache_options.ts";
+export type { Latency } from "./threads/dispatch_types.ts";
+export { Engine, type TaskId } from "./threads/engine.ts";
+export {
+  DEFAULT_MAX_TASKS,
+  type EngineConfig,
+  type Stealing,
+  type WhenFull,
+  type WorkerLimits,
+} from "./threads/engine_config.ts";
+export { EngineClosedError, QueueFullError, ResultNotFoundError } from "./threads/engine_errors.ts";
+export {
+  createDefaultEngine,
+  createEngine,
+  runTask,
+  runWorkload,
+  submitTask,
+  waitForResult,
+} from "./threads/engine_globals.ts";
+export type { EngineHooks, WorkerEndInfo, WorkerInfo } from "./threads/engine_hooks.ts";
+export type { EngineStats } from "./threads/engine_stats.ts";
+export type {
+  AnyModule,
+  Callable,
+  CallArgs,
+  CallItem,
+  CallResult,
+  ItemCallable,
+  ThreadFunction,
+} from "./threads/engine_types.ts";
+export {
+  type ErrorClass,
+  type ErrorClassOptions,
+  registerErrorClass,
+} from "./threads/error_classes.ts";
+export { Histogram, type HistogramSummary } from "./threads/histogram.ts";
+export type { Lease } from "./threads/lease.ts";
+export { Memoize, memoize, type Memoized, type MemoizeOptions } from "./threads/memoize.ts";
+export {
+  type AnyFunction,
+  compileInline,
+  type FunctionArgs,
+  type FunctionName,
+  type FunctionResult,
+  inlineSource,
+  type ModuleFunctions,
+  type StreamItem,
+  type StreamName,
+  type Unwrapped,
+  type Yielded,
+} from "./threads/module_functions.ts";
+export { type NumaStealOptions, NumaStealPolicy } from "./threads/numa_steal_policy.ts";
+export { type CacheStats, ResultCache } from "./threads/result_cache.ts";
+export type {
+  CloseOptions,
+  RunOptions,
+  StreamOptions,
+  SubmitOptions,
+  TaskPriority,
+} from "./threads/run_options.ts";
+export {
+  RoundRobinStealPolicy,
+  type StealDescription,
+  type StealPolicy,
+  type StealPolicyConfig,
+  type StealStats,
+} from "./threads/steal_policy.ts";
+export type { ThreadStream } from "./threads/thread_stream.ts";
+export type { ThreadCancelOptions, ThreadTask, ThreadTaskStatus } from "./threads/thread_task.ts";
+export {
+  type CpuCache,
+  type CpuCore,
+  type CpuTopology,
+  nodeOfCpu,
+  type NumaNode,
+  readTopology,
+  type TopologyOptions,
+} from "./threads/topology.ts";
+export {
+  placeWorkers,
+  type UsableCpus,
+  usableCpus,
+  type WorkerPlace,
+} from "./threads/usable_cpus.ts";
+export { currentThreadTask, type ThreadTaskContext } from "./threads/worker_context.ts";
+export {
+  type WorkerEndKind,
+  WorkerLostError,
+  WorkerStartError,
+  type WorkerStartReason,
+} from "./threads/worker_errors.ts";
+
+export { dense, relu } from "./workloads/dense.ts";
+export { type WorkloadKernel, workloadKernel } from "./workloads/kernel.ts";
+export { matMul } from "./workloads/mat_mul.ts";
+export { type DenseLayer, mlp } from "./workloads/mlp.ts";
+export {
+  parallelDense,
+  parallelMatMul,
+  parallelMlp,
+  type ParallelOptions,
+  parallelRelu,
+  type ParallelRun,
+  sharedFloat32Array,
+  type WorkloadCall,
+} from "./workloads/parallel.ts";
+export {
+  type ExecutionContext,
+  GpuUnavailableError,
+  type GPUWorkloadVTable,
+  runWorkItem,
+  runWorkItems,
+  type WorkItem,
+  type WorkloadHints,
+  type WorkloadVTable,
+} from "./workloads/work_item.ts";
+export { Agenda, type AgendaJson } from "./threads/agenda.ts";
+export type { AgendaOptions, AgendaStats, WorkerState } from "./threads/agenda_options.ts";
+export {
+  Tasklet,
+  type TaskletJson,
+  type TaskletMetadata,
+  type TaskletOptions,
+  type TaskletPriority,
+} from "./threads/tasklet.ts";
+export { ThreadedRuntime } from "./threads/runtime_builder.ts";
+export { RuntimeContext, type RuntimeContextOptions } from "./runtime_context.ts";

@@ -24,7 +24,11 @@ const EXAMPLES = [
   { name: "check_links", args: ["examples/site"], code: 1, prints: /^ *8 {2}broken$/m },
   { name: "supervise", args: ["--for=1500"], code: 0, prints: /, 0 left behind;/ },
   { name: "pipeline", args: ["--size=8"], code: 0, prints: / 8\.0 MB in \d+ files,/ },
+  { name: "word_count", args: ["--one"], code: 0, prints: / the results are equal$/m },
 ];
+
+/** What they load at run time, in threads: files beside them. */
+const EXAMPLE_MODULES = ["word_count_tasks"];
 
 /** Programs that use the reactor, and the tests that run them. */
 const PEER_PROGRAMS = [
@@ -61,7 +65,8 @@ export async function runSameProgram({ folder }: NpmProject): Promise<Outcome> {
 
 /** Bundles the examples and runs each on Node: one test each. */
 export async function runExamples({ folder }: NpmProject): Promise<Outcome> {
-  await bundlePrograms(EXAMPLES.map(({ name }) => `examples/${name}.ts`), `${folder}/examples`);
+  const names = [...EXAMPLES.map(({ name }) => name), ...EXAMPLE_MODULES];
+  await bundlePrograms(names.map((name) => `examples/${name}.ts`), `${folder}/examples`);
   await cp(`${ROOT}examples/site`, `${folder}/examples/site`, { recursive: true });
   const logs: string[] = [];
   for (const { name, args, code, prints } of EXAMPLES) {

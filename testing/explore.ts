@@ -11,7 +11,7 @@
  */
 
 import { checkInteger, typeOf } from "../runtime/clock.ts";
-import { xorshift } from "../runtime/run_queue.ts";
+import { seededPick } from "../runtime/run_queue.ts";
 import { coreOf } from "../runtime/runtime.ts";
 import { runSimulated, type SimulatedProgram, textOf } from "./simulated_run.ts";
 import type { SimulatedRuntime } from "./simulated_runtime.ts";
@@ -153,7 +153,7 @@ export async function explore<S>(
     return { schedules, complete: false };
   }
   if (!exhaustive) {
-    for (let seed = 1; seed <= seeds; seed++) await run(() => `seed ${seed}`, xorshift(seed));
+    for (let seed = 1; seed <= seeds; seed++) await run(() => `seed ${seed}`, seededPick(seed));
     return { schedules, complete: false };
   }
   const complete = await inAllOrders(maxSchedules, (choices) => {
@@ -204,5 +204,5 @@ function pickOf(token: unknown): (n: number) => number {
       } (must be the token of a ScheduleError)`,
     );
   }
-  return kind === "seed" ? xorshift(numbers[0]!) : new Choices(numbers).pick;
+  return kind === "seed" ? seededPick(numbers[0]!) : new Choices(numbers).pick;
 }

@@ -89,7 +89,7 @@ function isAlive(pid: number): boolean {
 }
 
 Deno.test("each example explains itself, and refuses wrong options", async () => {
-  await Promise.all(["check_links", "pipeline", "supervise"].map(async (name) => {
+  await Promise.all(["check_links", "pipeline", "supervise", "word_count"].map(async (name) => {
     const [help, wrong] = await Promise.all([
       run(name, { args: ["--help"] }),
       run(name, { args: ["--nonsense"] }),
@@ -200,5 +200,46 @@ Deno.test("pipeline: SIGINT in mid-work ends it, and its files are gone", async 
     });
     assertEquals(code, 130, out);
     assertEquals([...Deno.readDirSync(folder)], []);
+  });
+});
+
+Deno.test("word_count: threads count a tree as one thread does", async () => {
+  const text = "The cat, the dog\u2019s tail.\n\u00c9t\u00e9 \u00e9t\u00e9 the 42\n";
+  await withFolder(
+    { "a.txt": text, "empty": "", "zero.bin": "no word\0no line\n" },
+    async (cwd) => {
+      await Deno.mkdir(`${cwd}/deep/er`, { recursive: true });
+      await Deno.writeTextFile(`${cwd}/deep/er/copy.txt`, text);
+      await Deno.symlink(cwd, `${cwd}/deep/round`);
+      const { code, out, err } = await run("word_count", {
+        cwd,
+        args: ["--one", "--jobs=2", "--top=3"],
+      });
+      assertEquals(code, 0, out + err);
+      assertMatch(out, /^the +6\n\u00e9t\u00e9 +4\ncat +2\n$/m);
+      assertMatch(
+        out,
+        /^4 files \(3 of text, 1 equal to another one\), 0\.0 MB, 4 lines, 16 words, 5 /m,
+      );
+      assertMatch(out, /^2 threads: .*\nthis thread alone: .* the results are equal$/m);
+      const missing = await run("word_count", { cwd, args: ["nowhere"] });
+      assertEquals([missing.code, missing.out], [1, ""]);
+      assertMatch(missing.err, /^ENOENT.*nowhere'\n$/);
+    },
+  );
+});
+
+Deno.test("word_count: SIGINT ends the threads, too", async () => {
+  const text = "so many words, none of which comes to an end ".repeat(4_000);
+  const files = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`${n}.txt`, text]));
+  await withFolder(files, async (cwd) => {
+    const { code, out, err, stopMs } = await run("word_count", {
+      cwd,
+      args: ["--jobs=1"],
+      signal: ["SIGINT", /200 files, 1 threads/],
+    });
+    assertEquals(code, 130, out + err);
+    assert(!/1 threads?: /.test(out), out);
+    assert(stopMs < 10_000, `took ${stopMs} ms`);
   });
 });

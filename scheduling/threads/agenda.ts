@@ -1,0 +1,424 @@
+/**
+ * The agenda: tasklets in three lanes, run one after the other by worker threads (RefPerSys).
+ *
+ * It is a face of the same pool as the engine's, with other rules: lanes are strict, a worker takes one tasklet at a time, nobody
+ * steals, and what a tasklet throws ends that tasklet only.
+ *
+ * @module
+ */
+
+import { FULL } from "../../memory/answers.ts";
+import { checkTimeout, systemClock, typeOf } from "../../runtime/clock.ts";
+import { TimeoutError } from "../../runtime/errors.ts";
+import { reportToConsole } from "../../runtime/observer.ts";
+import type { EventLoop } from "../../reactor/event_loop.ts";
+import { type AgendaEntry, AgendaLanes } from "./agenda_lanes.ts";
+import {
+  type AgendaOptions,
+  type AgendaStats,
+  checkAgendaOptions,
+  type CheckedAgendaOptions,
+  type WorkerState,
+} from "./agenda_options.ts";
+import { AgendaPool } from "./agenda_pool.ts";
+import { EngineClosedError } from "./engine_errors.ts";
+import { Tasklet, type TaskletJson, type TaskletOptions, type TaskletPriority } from "./tasklet.ts";
+
+/** An agenda's permanent tasklets, by lane: the keys of RefPerSys. */
+export interface AgendaJson {
+  /** Its name. */
+  readonly name: string;
+  /** Those looked at first. */
+  readonly high_priority: readonly TaskletJson[];
+  /** Those in the middle. */
+  readonly normal_priority: readonly TaskletJson[];
+  /** Those looked at last. */
+  readonly low_priority: readonly TaskletJson[];
+}
+
+const PRIORITIES: readonly TaskletPriority[] = ["high", "normal", "low"];
+/** A quiet moment must come within this time, in ms. */
+const QUIET_MS = 10_000;
+
+/**
+ * Three strict lanes of tasklets over worker threads: while a high one waits, no normal one is begun, and no low one
+ * before both; first in, first out in each.
+ *
+ * A tasklet that throws, or whose worker is lost, is told to `onError`, and the others go on. One that is obsolete
+ * when a worker would begin it is dropped. Threads start when the agenda is made. It must be stopped.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Agenda } from "@vais/runtime";
+ *
+ * const module = "data:text/javascript,export const check = (n) => { if (n > 2) throw new RangeError(`${n}`) }";
+ * const errors: string[] = [];
+ * const agenda = new Agenda({ jobs: 2, module, onError: (error) => errors.push(String(error)) });
+ * for (const n of [1, 2, 3]) agenda.add({ closure: "check", args: [n], priority: "low" });
+ * await agenda.stop({ drain: true });
+ * assertEquals([agenda.stats().done, agenda.stats().failed, errors], [2, 1, ["RangeError: 3"]]);
+ * ```
+ */
+export class Agenda implements AsyncDisposable {
+  readonly #options: CheckedAgendaOptions;
+  readonly #pool: AgendaPool;
+  readonly #lanes = new AgendaLanes();
+  readonly #entries = new Map<number, AgendaEntry>();
+  readonly #counts = { added: 0, done: 0, failed: 0, obsolete: 0, lost: 0, aged: 0 };
+  #nextId = 1;
+  #pauses = 0;
+  #isAging = false;
+  #idleWaiters: (() => void)[] = [];
+  #stopped: Promise<void> | undefined;
+
+  /**
+   * Starts the workers. What keeps them from starting is thrown by {@linkcode ready}, and told to `onError` for each
+   * tasklet that waits.
+   *
+   * @throws {TypeError | RangeError} If an option has the wrong type or is out of range
+   */
+  constructor(options: AgendaOptions = {}) {
+    const checked = this.#options = checkAgendaOptions(options);
+    this.#pool = new AgendaPool(checked, {
+      done: (id) => this.#ended(id, "done"),
+      failed: (id, error) => this.#ended(id, "failed", error),
+      obsolete: (id) => this.#ended(id, "obsolete"),
+      lost: (id, error) => this.#ended(id, "lost", error),
+      broken: (error) => {
+        for (const { id } of [...this.#lanes.all()]) this.#ended(id, "lost", error);
+      },
+    });
+    if (checked.timeoutMs < Infinity) {
+      this.#pool.timers.start(checked.timeoutMs, () => void this.stop({ drain: false }));
+    }
+  }
+
+  /** An agenda with the tasklets of {@linkcode toJSON}, in their lanes and order. */
+  static fromJSON(json: AgendaJson, options: AgendaOptions = {}): Agenda {
+    const action = "read Agenda";
+    if (typeof json !== "object" || json === null) {
+      throw new TypeError(`Cannot ${action}: json is ${typeOf(json)} (must be an object)`);
+    }
+    const tasklets = PRIORITIES.flatMap((priority) => {
+      const list: unknown = json[`${priority}_priority`];
+      if (!Array.isArray(list)) {
+        throw new TypeError(
+          `Cannot ${action}: ${priority}_priority is ${typeOf(list)} (must be an array)`,
+        );
+      }
+      return list.map((one) => new Tasklet({ ...one, priority, permanent: true }));
+    });
+    const agenda = new Agenda({ name: json.name, ...options });
+    for (const tasklet of tasklets) agenda.add(tasklet);
+    return agenda;
+  }
+
+  /** Its name. */
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** Resolves when the workers are ready; rejects with `WorkerStartError` when they do not start. */
+  get ready(): Promise<void> {
+    return this.#pool.ready;
+  }
+
+  /** Tasklets that have not ended. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** True once `stop` was called, or the agenda's time is over. */
+  get isStopped(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  /** True between `pause` and `resume`, and while a callback of `quiesce` runs. */
+  get isPaused(): boolean {
+    return this.#pauses > 0;
+  }
+
+  /**
+   * Puts a tasklet at the end of its lane.
+   *
+   * @returns The tasklet
+   * @throws {TypeError | RangeError} If it is none, or there is no such function
+   * @throws {EngineClosedError} If the agenda was stopped
+   */
+  add(tasklet: Tasklet | TaskletOptions): Tasklet {
+    if (this.#stopped !== undefined) {
+      throw new EngineClosedError(`Cannot add a tasklet: ${this.name} is stopped`);
+    }
+    const made = tasklet instanceof Tasklet ? tasklet : new Tasklet(tasklet);
+    const fn = this.#pool.functionOf(made.closure);
+    const id = this.#nextId++;
+    const sinceMs = systemClock.now();
+    const entry: AgendaEntry = { id, tasklet: made, fn, lane: made.lane, sinceMs, ref: undefined };
+    this.#entries.set(id, entry);
+    this.#counts.added++;
+    this.#lanes.putOutside(entry);
+    this.#fill();
+    if (this.#entries.has(id)) this.#age();
+    return made;
+  }
+
+  /** Takes in what fits; a tasklet of a higher lane takes the place of one of a lower. */
+  #fill(): void {
+    for (let entry; (entry = this.#lanes.next) !== undefined;) {
+      const answer = this.#submit(entry);
+      if (answer === "full" && !this.#makeRoom(entry)) return;
+    }
+  }
+
+  #submit(entry: AgendaEntry): "in" | "full" | "ended" {
+    const { tasklet, id, fn, lane } = entry;
+    const leftMs = tasklet.obsoleteAt - Date.now();
+    if (leftMs <= 0) {
+      this.#ended(id, "obsolete");
+      return "ended";
+    }
+    let ref;
+    try {
+      ref = this.#pool.submit(fn, tasklet.args, id, lane, leftMs);
+    } catch (error) {
+      this.#ended(id, "failed", error); // its arguments cannot be cloned
+      return "ended";
+    }
+    if (ref === FULL) return "full";
+    entry.ref = ref;
+    this.#lanes.putInside(entry);
+    return "in";
+  }
+
+  #makeRoom({ lane }: AgendaEntry): boolean {
+    for (const below of this.#lanes.below(lane)) {
+      if (!this.#takeOut(below)) continue; // it runs
+      this.#lanes.takeOut(below);
+      return true;
+    }
+    return false;
+  }
+
+  /** Takes one out of the shared memory, if it has not begun. */
+  #takeOut(entry: AgendaEntry): boolean {
+    if (entry.ref === undefined || this.#pool.cancel(entry.ref) !== "removed") return false;
+    entry.ref = undefined;
+    return true;
+  }
+
+  #ended(id: number, how: "done" | "failed" | "obsolete" | "lost", error?: unknown): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    this.#entries.delete(id);
+    this.#lanes.delete(entry);
+    this.#counts[how]++;
+    const { tasklet } = entry;
+    if (how === "done" || how === "failed") tasklet.metadata.executions++;
+    if (how === "failed" || how === "lost") this.#tell(error, tasklet);
+    this.#fill();
+    if (this.#entries.size > 0) return;
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  #tell(error: unknown, tasklet: Tasklet): void {
+    const { onError, name } = this.#options;
+    try {
+      if (onError !== undefined) return onError(error, tasklet);
+      const { closure } = tasklet;
+      const what = typeof closure === "string" ? closure : closure.name || "a function";
+      reportToConsole(`tasklet ${what} of ${name} failed:`, error);
+    } catch (error) {
+      reportToConsole(`onError of ${name} threw:`, error);
+    }
+  }
+
+  /** Moves up those that have waited too long; looks again later. */
+  #age(): void {
+    const { agingMs } = this.#options;
+    if (agingMs === Infinity || this.#isAging) return;
+    this.#isAging = true;
+    this.#pool.timers.start(Math.max(1, agingMs / 4), () => {
+      this.#isAging = false;
+      const now = systemClock.now();
+      for (const entry of [...this.#lanes.all()]) {
+        if (entry.lane === 0 || now - entry.sinceMs < agingMs) continue;
+        if (entry.ref !== undefined && !this.#takeOut(entry)) continue;
+        this.#lanes.delete(entry);
+        entry.lane--;
+        entry.sinceMs = now;
+        this.#counts.aged++;
+        this.#lanes.putOutside(entry);
+      }
+      this.#fill();
+      if (this.#entries.size > 0) this.#age();
+    });
+  }
+
+  // ---- holding still ------------------------------------------------------------------------------
+
+  /**
+   * No tasklet is begun any more; those that run go on. Counted: as many `resume` end it. One that a worker
+   * had taken off its lane, and not begun, is that worker's first then.
+   */
+  pause(): void {
+    if (this.#pauses++ === 0) this.#pool.pause();
+  }
+
+  /** Ends a {@linkcode pause}. */
+  resume(): void {
+    if (this.#pauses > 0 && --this.#pauses === 0) this.#pool.resume();
+  }
+
+  /**
+   * Runs `fn` while no tasklet runs: a safepoint, for a snapshot, a dump, a compaction. It waits for those that are
+   * running, and begins none until `fn` has settled.
+   *
+   * @param options `timeoutMs`: so long it waits for those that are running, 10 000 unless said; 0 asks once
+   * @returns What `fn` returns
+   * @throws {TimeoutError} If they do not end in time; then the agenda goes on, and `fn` was not called
+   */
+  async quiesce<T>(
+    fn: () => T | PromiseLike<T>,
+    options: { readonly timeoutMs?: number | null } = {},
+  ): Promise<T> {
+    const action = "quiesce";
+    if (typeof fn !== "function") {
+      throw new TypeError(`Cannot ${action}: fn is ${typeOf(fn)} (must be a function)`);
+    }
+    if (typeof options !== "object" || options === null) {
+      throw new TypeError(`Cannot ${action}: options is ${typeOf(options)} (must be an object)`);
+    }
+    const ms = options.timeoutMs === undefined ? QUIET_MS : checkTimeout(options.timeoutMs, action);
+    this.pause();
+    try {
+      if (!await this.#pool.quietWithin(ms)) {
+        throw new TimeoutError(`a quiet moment of ${this.name}`, ms);
+      }
+      return await fn();
+    } finally {
+      this.resume();
+    }
+  }
+
+  // ---- the end ------------------------------------------------------------------------------------
+
+  /**
+   * Ends the agenda, and its threads. No tasklet can be added any more.
+   *
+   * @param options `drain: true`: all tasklets are run first (a pause is ended); `false`, the default: those that run are waited for,
+   *   those that wait stay, to be found in {@linkcode toJSON} and {@linkcode tasklets}. `graceMs`: threads that
+   *   take longer then are ended where the host can; 5 000 unless said
+   */
+  stop(
+    options: { readonly drain?: boolean; readonly graceMs?: number } = {},
+  ): Promise<void> {
+    const action = "stop";
+    if (typeof options !== "object" || options === null) {
+      throw new TypeError(`Cannot ${action}: options is ${typeOf(options)} (must be an object)`);
+    }
+    const { drain = false, graceMs } = options;
+    if (typeof drain !== "boolean") {
+      throw new TypeError(`Cannot ${action}: drain is ${typeOf(drain)} (must be a boolean)`);
+    }
+    const grace = graceMs === undefined ? 5_000 : checkTimeout(graceMs, action, "graceMs");
+    return this.#stopped ??= this.#stop(drain, grace);
+  }
+
+  async #stop(drain: boolean, graceMs: number): Promise<void> {
+    if (drain) {
+      while (this.#pauses > 0) this.resume();
+      await this.whenIdle();
+    } else {
+      for (const entry of [...this.#lanes.all()].reverse()) {
+        if (this.#takeOut(entry)) this.#lanes.takeOut(entry);
+      }
+    }
+    await this.#pool.close(graceMs);
+  }
+
+  /** Resolves when no tasklet is left. */
+  whenIdle(): Promise<void> {
+    if (this.#entries.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** {@linkcode stop} without draining. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  // ---- looking ------------------------------------------------------------------------------------
+
+  /** The tasklets that have not ended, in the order in which they would be begun. */
+  tasklets(): Tasklet[] {
+    return [...this.#lanes.all()].map(({ tasklet }) => tasklet);
+  }
+
+  /**
+   * The permanent tasklets that have not ended. One that runs is among them: read again, it is run again; ask inside
+   * {@linkcode quiesce} for those alone that have not begun.
+   */
+  toJSON(): AgendaJson {
+    const lane = (at: 0 | 1 | 2): TaskletJson[] =>
+      [...this.#lanes.all(at)].map(({ tasklet }) => tasklet)
+        .filter(({ permanent }) => permanent).map((tasklet) => tasklet.toJSON());
+    return {
+      name: this.name,
+      high_priority: lane(0),
+      normal_priority: lane(1),
+      low_priority: lane(2),
+    };
+  }
+
+  /** Counters. */
+  stats(): AgendaStats {
+    const [high, normal, low] = [0, 1, 2].map((lane) => this.#lanes.size(lane as 0 | 1 | 2));
+    return {
+      high: high!,
+      normal: normal!,
+      low: low!,
+      ...this.#counts,
+      workers: this.#pool.running,
+    };
+  }
+
+  /** What each worker is at. */
+  workers(): WorkerState[] {
+    const byRef = new Map([...this.#entries.values()].map((entry) => [entry.ref, entry.tasklet]));
+    return this.#pool.workers().map(({ ref, ...state }) => ({ ...state, tasklet: byRef.get(ref) }));
+  }
+
+  // ---- commands -----------------------------------------------------------------------------------
+
+  /**
+   * Lets the commands of an event loop drive it: `garbage_collect` quiesces it for `onGarbageCollect`, `process`
+   * resumes it, `quit` stops it after all tasklets, `exit` at once, and `dump` tells `onDump` its permanent tasklets.
+   *
+   * @returns Disposed of, the commands do nothing here any more
+   */
+  attach(
+    loop: EventLoop,
+    { onGarbageCollect = () => {}, onDump = () => {} }: {
+      readonly onGarbageCollect?: () => unknown;
+      readonly onDump?: (json: AgendaJson) => unknown;
+    } = {},
+  ): Disposable {
+    const failed = (error: unknown): void =>
+      reportToConsole(`a command to ${this.name} failed:`, error);
+    const registrations = [
+      loop.onCommand("garbage_collect", () => {
+        this.quiesce(onGarbageCollect as () => void).catch(failed);
+      }),
+      loop.onCommand("process", () => this.resume()),
+      loop.onCommand("quit", () => void this.stop({ drain: true }).catch(failed)),
+      loop.onCommand("exit", () => void this.stop({ drain: false }).catch(failed)),
+      loop.onCommand("dump", () => onDump(this.toJSON())),
+    ];
+    return {
+      [Symbol.dispose]: () => registrations.forEach((one) => one[Symbol.dispose]()),
+    };
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Keeps the program alive while tasks are in flight: nothing else does, since `Atomics.waitAsync` does not.
+ *
+ * @module
+ */
+
+const LONG_MS = 2 ** 30;
+
+interface DenoTimers {
+  refTimer(id: number): void;
+  unrefTimer(id: number): void;
+}
+
+interface HostTimer {
+  ref(): void;
+  unref(): void;
+}
+
+/** One timer that counts, or does not, as the host's reason to go on. Made at the first call. */
+export function keepAlive(): (busy: boolean) => void {
+  let timer: unknown;
+  const { Deno } = globalThis as { Deno?: Partial<DenoTimers> };
+  return (busy) => {
+    if (timer === undefined) {
+      if (!busy) return;
+      timer = setInterval(() => {}, LONG_MS);
+      return;
+    }
+    if (typeof timer === "object") {
+      if (busy) (timer as HostTimer).ref();
+      else (timer as HostTimer).unref();
+    } else if (Deno?.refTimer !== undefined && Deno.unrefTimer !== undefined) {
+      if (busy) Deno.refTimer(timer as number);
+      else Deno.unrefTimer(timer as number);
+    } else if (!busy) {
+      clearInterval(timer as number);
+      timer = undefined;
+    }
+  };
+}
