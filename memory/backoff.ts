@@ -49,13 +49,16 @@ const nothing = "SharedArrayBuffer" in globalThis
 export class Backoff {
   #step = 0;
 
-  /** Pauses 1, 2, 4 … 32 times: after a lost race, where someone else has got on. */
+  /** Pauses 1, 2, 4 … 32 times: after a lost race, where someone else has got on. Wait-free. */
   spin(): void {
     pause(1 << Math.min(this.#step, PAUSE_STEPS));
     if (this.#step < PAUSE_STEPS) this.#step++;
   }
 
-  /** Pauses 16, 32, 64 … 512 times, then sleeps 50 µs: while waiting for another thread to get on. */
+  /**
+   * Pauses 16, 32, 64 … 512 times, then sleeps 50 µs: while waiting for another thread to get on.
+   * Blocks for 50 µs at most.
+   */
   snooze(): void {
     if (this.#step <= PAUSE_STEPS || nothing === undefined) {
       pause(FIRST_SNOOZE << Math.min(this.#step, PAUSE_STEPS));
@@ -68,7 +71,7 @@ export class Backoff {
     return this.#step > LAST_STEP;
   }
 
-  /** Begins anew: after success. */
+  /** Begins anew: after success. Wait-free, O(1). */
   reset(): void {
     this.#step = 0;
   }

@@ -95,7 +95,7 @@ export class BlockingMpmcQueue extends View<"BlockingMpmcQueue"> {
     return QUEUE_AT + MpmcQueue.byteLength(roundCapacity(ACTION, capacity, 2));
   }
 
-  /** An empty one. */
+  /** An empty one. O(capacity). */
   static create(capacity: number, options?: BlockingMpmcQueueOptions): BlockingMpmcQueue {
     const { spins = 64, at, start = 0 } = checkOptions(ACTION, options);
     checkInteger(ACTION, "the number of spins", spins, 0, 2 ** 20);
@@ -106,12 +106,12 @@ export class BlockingMpmcQueue extends View<"BlockingMpmcQueue"> {
     return new BlockingMpmcQueue(handle);
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"BlockingMpmcQueue">): BlockingMpmcQueue {
     return new BlockingMpmcQueue(handle);
   }
 
-  /** Adds an int32 without waiting: true, or FULL, CLOSED. Lock-free. */
+  /** Adds an int32 without waiting: true, or FULL, CLOSED. Lock-free. O(1). */
   tryPush(value: number): true | typeof FULL | typeof CLOSED {
     const answer = this.#queue.push(value);
     if (answer !== true) return answer;
@@ -120,7 +120,7 @@ export class BlockingMpmcQueue extends View<"BlockingMpmcQueue"> {
     return true;
   }
 
-  /** Takes the first value without waiting; or EMPTY, RETRY, CLOSED. Lock-free. */
+  /** Takes the first value without waiting; or EMPTY, RETRY, CLOSED. Lock-free. O(1). */
   tryPop(): number | typeof EMPTY | typeof RETRY | typeof CLOSED {
     const answer = this.#queue.pop();
     if (typeof answer === "symbol") return answer;
@@ -131,19 +131,19 @@ export class BlockingMpmcQueue extends View<"BlockingMpmcQueue"> {
     return answer;
   }
 
-  /** Adds an int32, waiting for room: true, or CLOSED, TIMED_OUT. Blocks. */
+  /** Adds an int32, waiting for room: true, or CLOSED, TIMED_OUT. Blocks. O(1). */
   push(value: number, timeoutMs?: number | null): true | typeof CLOSED | typeof TIMED_OUT {
     const action = "push to a BlockingMpmcQueue";
     return waitFor(action, this.#room, () => this.tryPush(value), this.#spins, timeoutMs);
   }
 
-  /** Takes the first value, waiting for one; or CLOSED, TIMED_OUT. Blocks. */
+  /** Takes the first value, waiting for one; or CLOSED, TIMED_OUT. Blocks. O(1). */
   pop(timeoutMs?: number | null): number | typeof CLOSED | typeof TIMED_OUT {
     const action = "pop from a BlockingMpmcQueue";
     return waitFor(action, this.#items, () => this.tryPop(), this.#spins, timeoutMs);
   }
 
-  /** {@linkcode push} without blocking the thread. Keeps the program alive meanwhile. */
+  /** {@linkcode push} without blocking the thread. Keeps the program alive meanwhile. Lock-free, O(1). */
   pushAsync(
     value: number,
     timeoutMs?: number | null,
@@ -152,20 +152,23 @@ export class BlockingMpmcQueue extends View<"BlockingMpmcQueue"> {
     return waitForAsync(action, this.#room, () => this.tryPush(value), timeoutMs);
   }
 
-  /** {@linkcode pop} without blocking the thread. Keeps the program alive meanwhile. */
+  /** {@linkcode pop} without blocking the thread. Keeps the program alive meanwhile. Lock-free, O(1). */
   popAsync(timeoutMs?: number | null): Promise<number | typeof CLOSED | typeof TIMED_OUT> {
     const action = "pop from a BlockingMpmcQueue";
     return waitForAsync(action, this.#items, () => this.tryPop(), timeoutMs);
   }
 
-  /** No push succeeds from now on; what is in it can be taken. Wakes all. True for the first to close. Wait-free. */
+  /**
+   * No push succeeds from now on; what is in it can be taken. Wakes all. True for the first to
+   * close. Wait-free. O(sleepers).
+   */
   close(): boolean {
     const first = this.#queue.close();
     this.wakeAll();
     return first;
   }
 
-  /** Sends all sleepers to look again: after a worker died. Wait-free. */
+  /** Sends all sleepers to look again: after a worker died. Wait-free. O(sleepers). */
   wakeAll(): void {
     this.#items.wakeAll();
     this.#room.wakeAll();
@@ -191,7 +194,7 @@ export class BlockingMpmcQueue extends View<"BlockingMpmcQueue"> {
     return this.#queue.size;
   }
 
-  /** Whether `size` is 0. */
+  /** Whether `size` is 0. Wait-free, O(1). */
   get isEmpty(): boolean {
     return this.#queue.isEmpty;
   }

@@ -85,19 +85,22 @@ export class ByteRing extends View<"ByteRing"> {
     return roundToLine(DATA * 4 + roundCapacity("create a ByteRing", capacity, LEAST_BYTES));
   }
 
-  /** An empty one. `start`: where its counters begin (a multiple of 4), for tests. */
+  /** An empty one. `start`: where its counters begin (a multiple of 4), for tests. O(capacity). */
   static create(capacity: number, options?: { at?: Place; start?: number }): ByteRing {
     const size = roundCapacity("create a ByteRing", capacity, LEAST_BYTES);
     const bytes = ByteRing.byteLength(size);
     return new ByteRing(createRing("ByteRing", bytes, size, options, 4));
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"ByteRing">): ByteRing {
     return new ByteRing(handle);
   }
 
-  /** The producer adds a copy of `message`: true, or FULL. One that never fits is a `RangeError`. */
+  /**
+   * The producer adds a copy of `message`: true, or FULL. One that never fits is a `RangeError`.
+   * Wait-free, O(length).
+   */
   push(message: Uint8Array): true | typeof FULL {
     if (!(message instanceof Uint8Array)) {
       throw new TypeError(`Cannot push to a ByteRing: it is ${shown(message)} (pass a Uint8Array)`);
@@ -110,8 +113,9 @@ export class ByteRing extends View<"ByteRing"> {
   }
 
   /**
-   * The producer adds a message of `length` bytes that `write` puts in place, in `bytes` from `offset` on: true,
-   * or FULL. If `write` throws nothing is added. It cannot use this view of the ring: an `Error`.
+   * The producer adds a message of `length` bytes that `write` puts in place, in `bytes` from
+   * `offset` on: true, or FULL. If `write` throws nothing is added. It cannot use this view of the
+   * ring: an `Error`. Wait-free if `write` is, O(1) beside it.
    */
   pushWith(
     length: number,
@@ -126,7 +130,7 @@ export class ByteRing extends View<"ByteRing"> {
     return true;
   }
 
-  /** The consumer takes a copy of the first message, or EMPTY. */
+  /** The consumer takes a copy of the first message, or EMPTY. Wait-free, O(length). */
   pop(): Uint8Array<ArrayBuffer> | typeof EMPTY {
     const at = this.#first();
     if (at < 0) return EMPTY;
@@ -138,8 +142,9 @@ export class ByteRing extends View<"ByteRing"> {
   }
 
   /**
-   * The consumer takes the first message into `target`: answers its length, or EMPTY. When it is longer than `target`
-   * that is a `RangeError`, and it stays: `nextLength` tells before.
+   * The consumer takes the first message into `target`: answers its length, or EMPTY. When it is
+   * longer than `target` that is a `RangeError`, and it stays: `nextLength` tells before.
+   * Wait-free, O(length).
    */
   popInto(target: Uint8Array): number | typeof EMPTY {
     if (!(target instanceof Uint8Array)) {
@@ -161,8 +166,9 @@ export class ByteRing extends View<"ByteRing"> {
   }
 
   /**
-   * The consumer lets `read` look at the first message where it lies, in `bytes` from `offset` on, and then removes it: true,
-   * or EMPTY. If `read` throws the message stays. `bytes` must not be kept; `read` cannot use this view: an `Error`.
+   * The consumer lets `read` look at the first message where it lies, in `bytes` from `offset` on,
+   * and then removes it: true, or EMPTY. If `read` throws the message stays. `bytes` must not be
+   * kept; `read` cannot use this view: an `Error`. Wait-free if `read` is, O(1) beside it.
    */
   read(read: (bytes: Uint8Array, offset: number, length: number) => void): true | typeof EMPTY {
     checkFunction("read from a ByteRing", read);
@@ -174,13 +180,16 @@ export class ByteRing extends View<"ByteRing"> {
     return true;
   }
 
-  /** The length of the first message, or EMPTY. For the consumer. */
+  /** The length of the first message, or EMPTY. For the consumer. Wait-free, O(1). */
   nextLength(): number | typeof EMPTY {
     const at = this.#first();
     return at < 0 ? EMPTY : this.#words[DATA + at / 4 - 1]!;
   }
 
-  /** Bytes in use, lengths and padding included: exact for the two threads while the other rests. */
+  /**
+   * Bytes in use, lengths and padding included: exact for the two threads while the other rests.
+   * Wait-free, O(1).
+   */
   get used(): number {
     const head = Atomics.load(this.#words, HEAD);
     return Math.min((Atomics.load(this.#words, TAIL) - head) | 0, this.capacity);

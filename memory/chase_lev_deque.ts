@@ -77,14 +77,14 @@ export class ChaseLevDeque extends View<"ChaseLevDeque"> {
     return roundToLine((ITEMS + roundCapacity("create a ChaseLevDeque", capacity, 2)) * 4);
   }
 
-  /** An empty one. `start`: where its positions begin, for tests. */
+  /** An empty one. `start`: where its positions begin, for tests. O(capacity). */
   static create(capacity = 16, options?: { at?: Place; start?: number }): ChaseLevDeque {
     const size = roundCapacity("create a ChaseLevDeque", capacity, 2);
     const bytes = ChaseLevDeque.byteLength(size);
     return new ChaseLevDeque(createRing("ChaseLevDeque", bytes, size, options));
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"ChaseLevDeque">): ChaseLevDeque {
     return new ChaseLevDeque(handle);
   }
@@ -171,7 +171,7 @@ export class ChaseLevDeque extends View<"ChaseLevDeque"> {
     return Math.max(0, (Atomics.load(this.#words, BOTTOM) - top) | 0);
   }
 
-  /** Whether `size` is 0. */
+  /** Whether `size` is 0. Wait-free, O(1). */
   get isEmpty(): boolean {
     return this.size === 0;
   }

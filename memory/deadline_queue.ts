@@ -71,7 +71,7 @@ export class DeadlineQueue extends LockedView<"DeadlineQueue"> {
     return roundToLine((HEAP + heapWords(exactCapacity(ACTION, capacity))) * 4);
   }
 
-  /** An empty one. `start`: where arrivals begin to count, for tests. */
+  /** An empty one. `start`: where arrivals begin to count, for tests. O(capacity). */
   static create(
     capacity: number,
     options?: LockedViewOptions & { at?: Place; start?: number },
@@ -85,12 +85,12 @@ export class DeadlineQueue extends LockedView<"DeadlineQueue"> {
     return queue;
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"DeadlineQueue">, options?: LockedViewOptions): DeadlineQueue {
     return new DeadlineQueue(handle, options);
   }
 
-  /** Adds an int32 that is due at `deadline`: true, or FULL. O(log n). */
+  /** Adds an int32 that is due at `deadline`: true, or FULL. O(log n). Blocks. */
   push(value: number, deadline: number): true | typeof FULL {
     if (!isInt32(value)) refuseInt32("push to a DeadlineQueue", value);
     checkTime("push to a DeadlineQueue", "the deadline", deadline);
@@ -100,12 +100,12 @@ export class DeadlineQueue extends LockedView<"DeadlineQueue"> {
     return pushed || FULL;
   }
 
-  /** Takes the item due first, or EMPTY. O(log n). */
+  /** Takes the item due first, or EMPTY. O(log n). Blocks. */
   pop(): number | typeof EMPTY {
     return this.popDue(Infinity);
   }
 
-  /** Takes the item due first if it is due by `now`, or EMPTY. O(log n). */
+  /** Takes the item due first if it is due by `now`, or EMPTY. O(log n). Blocks. */
   popDue(now: number): number | typeof EMPTY {
     checkTime("pop from a DeadlineQueue", "the time", now);
     const heap = this.#heap;
@@ -115,7 +115,7 @@ export class DeadlineQueue extends LockedView<"DeadlineQueue"> {
     return value;
   }
 
-  /** What `pop` would take, or EMPTY. O(1). */
+  /** What `pop` would take, or EMPTY. O(1). Blocks. */
   peek(): number | typeof EMPTY {
     this.#lock.lock();
     const value = this.#heap.size > 0 ? this.#heap.peek() : EMPTY;
@@ -123,7 +123,7 @@ export class DeadlineQueue extends LockedView<"DeadlineQueue"> {
     return value;
   }
 
-  /** When that is due, or EMPTY. O(1). */
+  /** When that is due, or EMPTY. O(1). Blocks. */
   peekDeadline(): number | typeof EMPTY {
     this.#lock.lock();
     const deadline = this.#heap.size > 0 ? this.#heap.peekDeadline() : EMPTY;
@@ -131,7 +131,7 @@ export class DeadlineQueue extends LockedView<"DeadlineQueue"> {
     return deadline;
   }
 
-  /** Items in it. O(1). */
+  /** Items in it. O(1). Blocks. */
   get size(): number {
     this.#lock.lock();
     const size = this.#heap.size;
@@ -139,7 +139,7 @@ export class DeadlineQueue extends LockedView<"DeadlineQueue"> {
     return size;
   }
 
-  /** Whether it has none. */
+  /** Whether it has none. Blocks, O(1). */
   get isEmpty(): boolean {
     return this.size === 0;
   }

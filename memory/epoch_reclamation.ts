@@ -93,7 +93,7 @@ export class EpochReclamation extends View<"EpochReclamation"> {
     return roundToLine((SLOTS + slots * LINE_WORDS) * 4);
   }
 
-  /** One without participants. */
+  /** One without participants. O(slots). */
   static create(options?: EpochReclamationOptions): EpochReclamation {
     const action = "create an EpochReclamation";
     const { slots = 256, threshold = 64, at, epoch = 0 } = checkOptions(action, options);
@@ -106,12 +106,12 @@ export class EpochReclamation extends View<"EpochReclamation"> {
     return made;
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"EpochReclamation">): EpochReclamation {
     return new EpochReclamation(handle);
   }
 
-  /** Leases a slot to this thread, or answers FULL. O(slots). */
+  /** Leases a slot to this thread, or answers FULL. O(slots). Lock-free. */
   join(): EpochParticipant | typeof FULL {
     for (let slot = 0; slot < this.slots; slot++) {
       const word = wordOf(slot);

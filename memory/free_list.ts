@@ -63,7 +63,10 @@ export class FreeList extends View<"FreeList"> {
     return roundToLine((NEXT + count) * 4);
   }
 
-  /** One with all of 0 to count - 1 in it, 1 to 2 ** 26 of them. `tag`: where the tag begins, for tests. */
+  /**
+   * One with all of 0 to count - 1 in it, 1 to 2 ** 26 of them. `tag`: where the tag begins, for
+   * tests. O(count).
+   */
   static create(count: number, options?: { at?: Place; tag?: number }): FreeList {
     const { at, tag = 0 } = checkOptions("create a FreeList", options);
     checkInteger("create a FreeList", "the tag", tag, -(2 ** 31), 2 ** 31 - 1);
@@ -74,7 +77,7 @@ export class FreeList extends View<"FreeList"> {
     return list;
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"FreeList">): FreeList {
     return new FreeList(handle);
   }

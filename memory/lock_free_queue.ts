@@ -3,8 +3,9 @@
  *
  * Invariant: the producer alone moves tail, after writing; the consumer alone moves head, after reading.
  * So a word between them belongs to the consumer, every other one to the producer, and both touch
- * theirs without `Atomics`, as each reads the counter that it alone moves. Each side keeps a copy of the other's counter, which may be old: then
- * there is more room, or there are more items, than it thinks. One store publishes a whole batch.
+ * theirs without `Atomics`, as each reads the counter that it alone moves. Each side keeps a copy
+ * of the other's counter, which may be old: then there is more room, or there are more items, than
+ * it thinks. One store publishes a whole batch.
  *
  * Leslie Lamport, "Specifying Concurrent Program Modules" (1983); the copies: J. Giacomoni, T. Moseley,
  * M. Vachharajani, "FastForward for Efficient Pipeline Parallelism" (2008), as in ProducerConsumerQueue
@@ -73,14 +74,14 @@ export class LockFreeQueue extends View<"LockFreeQueue"> {
     return roundToLine((ITEMS + roundCapacity("create a LockFreeQueue", capacity, 2)) * 4);
   }
 
-  /** An empty one. `start`: where its counters begin, for tests. */
+  /** An empty one. `start`: where its counters begin, for tests. O(capacity). */
   static create(capacity = 1024, options?: { at?: Place; start?: number }): LockFreeQueue {
     const size = roundCapacity("create a LockFreeQueue", capacity, 2);
     const bytes = LockFreeQueue.byteLength(size);
     return new LockFreeQueue(createRing("LockFreeQueue", bytes, size, options));
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"LockFreeQueue">): LockFreeQueue {
     return new LockFreeQueue(handle);
   }
@@ -145,7 +146,7 @@ export class LockFreeQueue extends View<"LockFreeQueue"> {
     return Math.min((Atomics.load(this.#words, TAIL) - head) | 0, this.capacity);
   }
 
-  /** Whether `size` is 0. */
+  /** Whether `size` is 0. Wait-free, O(1). */
   get isEmpty(): boolean {
     return this.size === 0;
   }

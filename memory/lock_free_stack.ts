@@ -34,7 +34,8 @@ const NEXT = 3 * LINE_WORDS;
  * A bounded stack of int32 values between any number of threads.
  *
  * `push` and `pop` are lock-free, O(1), linearizable; FULL says that no node was free at one moment: those
- * that a `pop` has taken and not yet given back count as used. Capacity: exact, not rounded. A worker that
+ * that a `pop` has taken and not yet given back count as used. Tags take 64-bit operations, which leave
+ * a BigInt of garbage each: `LockFreeStackEBR` does without. Capacity: exact, not rounded. A worker that
  * dies inside `push` or `pop` loses one node (and, in `pop`, the value in it); nobody else is held up.
  * `repair()` finds such nodes.
  *
@@ -72,7 +73,7 @@ export class LockFreeStack extends View<"LockFreeStack"> {
     return roundToLine((NEXT + 2 * exactCapacity("create a LockFreeStack", capacity)) * 4);
   }
 
-  /** An empty one, of 1 to 2 ** 26. `tag`: where the tags begin, for tests. */
+  /** An empty one, of 1 to 2 ** 26. `tag`: where the tags begin, for tests. O(capacity). */
   static create(capacity: number, options?: { at?: Place; tag?: number }): LockFreeStack {
     const action = "create a LockFreeStack";
     const { at, tag = 0 } = checkOptions(action, options);
@@ -84,7 +85,7 @@ export class LockFreeStack extends View<"LockFreeStack"> {
     return stack;
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"LockFreeStack">): LockFreeStack {
     return new LockFreeStack(handle);
   }

@@ -39,8 +39,9 @@ const TRIES = 3;
  * `push` and `pop` are lock-free and linearizable, O(1) but for freeing; each thread attaches with its own
  * participant. Capacity: exact; nodes that wait to be freed count, about three times `threshold` per
  * thread, more while one stays pinned: FULL means that no node was free, after trying to free some.
- * A worker that dies inside a call loses one node (and, in `pop`, the value in it) and those it had retired; if it
- * was pinned it holds up everybody's, see `EpochReclamation.clear`. `repair()` finds the lost nodes.
+ * A worker that dies inside a call loses one node (and, in `pop`, the value in it) and those it had
+ * retired; if it was pinned it holds up everybody's, see `EpochReclamation.clear`. `repair()` finds
+ * the lost nodes.
  *
  * @example
  * ```ts
@@ -83,7 +84,7 @@ export class LockFreeStackEBR extends View<"LockFreeStackEBR"> {
     return roundToLine((NEXT + 2 * exactCapacity("create a LockFreeStackEBR", capacity)) * 4);
   }
 
-  /** An empty one. */
+  /** An empty one. O(capacity). */
   static create(
     capacity: number,
     participant: EpochParticipant,
@@ -101,7 +102,7 @@ export class LockFreeStackEBR extends View<"LockFreeStackEBR"> {
     return stack;
   }
 
-  /** The one that `handle` names, for this thread, whose participant it is. */
+  /** The one that `handle` names, for this thread, whose participant it is. O(1). */
   static attach(
     handle: Handle<"LockFreeStackEBR">,
     participant: EpochParticipant,
@@ -109,7 +110,7 @@ export class LockFreeStackEBR extends View<"LockFreeStackEBR"> {
     return new LockFreeStackEBR(handle, participant);
   }
 
-  /** Puts an int32 on top: true, or FULL. Lock-free. */
+  /** Puts an int32 on top: true, or FULL. Lock-free. O(1), or O(threads + freed) when no node is free. */
   push(value: number): true | typeof FULL {
     if (!isInt32(value)) refuseInt32("push to a LockFreeStackEBR", value);
     let node = this.#take(FREE);
@@ -123,7 +124,7 @@ export class LockFreeStackEBR extends View<"LockFreeStackEBR"> {
     return true;
   }
 
-  /** Takes the value on top, or EMPTY. Lock-free. */
+  /** Takes the value on top, or EMPTY. Lock-free. O(1), or O(threads + freed) at every `threshold`. */
   pop(): number | typeof EMPTY {
     const node = this.#take(USED);
     if (node === NONE) return EMPTY;

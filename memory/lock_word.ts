@@ -1,9 +1,10 @@
 /**
  * A mutex in one word, for the structures that must see several words at one moment.
  *
- * Invariant: 0 is free; otherwise the word is twice the holder's number, and one more when somebody may be asleep.
- * Who slept takes it as awaited, since others may sleep still; who frees an awaited one notifies. What
- * the lock guards is touched only by its holder, without `Atomics`: the lock's own operations order it.
+ * Invariant: 0 is free; otherwise the word is twice the holder's number, and one more when somebody
+ * may be asleep. Who slept takes it as awaited, since others may sleep still; who frees an awaited
+ * one notifies. What the lock guards is touched only by its holder, without `Atomics`: the lock's
+ * own operations order it.
  *
  * Since the word names its holder, the lock of a worker that has ended can be taken over by one that knows
  * of it. Others wait on, and none that waits may hold it against them: a sleeper that was woken

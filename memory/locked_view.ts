@@ -1,9 +1,9 @@
 /**
  * What the structures under one lock have in common: who holds it, and what to do when that one has died.
  *
- * Invariant: whatever word the holder has last written when it ends, every item is whole, and is in or out: each
- * item has one word of its own that says so. `mend` makes everything else anew from these words,
- * and reads nothing but them: so it may itself be cut short, and be done again.
+ * Invariant: whatever word the holder has last written when it ends, every item is whole, and is in
+ * or out: each item has one word of its own that says so. `mend` makes everything else anew from
+ * these words, and reads nothing but them: so it may itself be cut short, and be done again.
  *
  * @module
  */

@@ -73,7 +73,7 @@ export class MpmcQueue extends MpmcView<"MpmcQueue"> {
     return ringBytes(roundCapacity(ACTION, capacity, 2), cellWords(options?.padded));
   }
 
-  /** An empty one. */
+  /** An empty one. O(capacity). */
   static create(capacity: number, options?: MpmcQueueOptions): MpmcQueue {
     const { padded = false, at, start = 0 } = checkOptions(ACTION, options);
     checkStart(ACTION, start);
@@ -84,7 +84,7 @@ export class MpmcQueue extends MpmcView<"MpmcQueue"> {
     return queue;
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"MpmcQueue">): MpmcQueue {
     return new MpmcQueue(handle);
   }

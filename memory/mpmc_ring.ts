@@ -129,7 +129,10 @@ export class MpmcRing {
     }
   }
 
-  /** Whether what was read in the cell of `front` is this thread's; otherwise it is to be forgotten. Lock-free. */
+  /**
+   * Whether what was read in the cell of `front` is this thread's; otherwise it is to be forgotten.
+   * Lock-free.
+   */
   take(): boolean {
     const head = this.#head;
     const next = (head + STEP) | 0;

@@ -17,7 +17,10 @@ export abstract class MpmcView<K extends string = string> extends View<K> {
     this.#ring = ring;
   }
 
-  /** Nothing can be added from now on; what is in it can be taken. True for the first to close. Wait-free, O(1). */
+  /**
+   * Nothing can be added from now on; what is in it can be taken. True for the first to close.
+   * Wait-free, O(1).
+   */
   close(): boolean {
     return this.#ring.close();
   }
@@ -40,12 +43,12 @@ export abstract class MpmcView<K extends string = string> extends View<K> {
     return this.#ring.size;
   }
 
-  /** Whether `size` is 0. Exact at some moment during the call. */
+  /** Whether `size` is 0. Exact at some moment during the call. Wait-free, O(1). */
   get isEmpty(): boolean {
     return this.#ring.size === 0;
   }
 
-  /** Whether `size` is the capacity. */
+  /** Whether `size` is the capacity. Wait-free, O(1). */
   get isFull(): boolean {
     return this.#ring.size === this.#ring.capacity;
   }

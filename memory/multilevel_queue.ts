@@ -85,7 +85,7 @@ export class MultilevelQueue extends LockedView<"MultilevelQueue"> {
     return roundToLine((LANES + laneWords(LEVELS, exactCapacity(ACTION, capacity))) * 4);
   }
 
-  /** An empty one. */
+  /** An empty one. O(capacity). */
   static create(capacity: number, options?: LockedViewOptions & { at?: Place }): MultilevelQueue {
     const { at } = checkOptions(ACTION, options);
     const bytes = MultilevelQueue.byteLength(capacity);
@@ -95,12 +95,12 @@ export class MultilevelQueue extends LockedView<"MultilevelQueue"> {
     return queue;
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"MultilevelQueue">, options?: LockedViewOptions): MultilevelQueue {
     return new MultilevelQueue(handle, options);
   }
 
-  /** Adds an int32 at the end of a level, by default the highest: true, or FULL. */
+  /** Adds an int32 at the end of a level, by default the highest: true, or FULL. Blocks, O(1). */
   push(value: number, level = 0): true | typeof FULL {
     if (!isInt32(value)) refuseInt32("push to a MultilevelQueue", value);
     checkInteger("push to a MultilevelQueue", "the level", level, 0, LEVELS - 1);
@@ -110,7 +110,7 @@ export class MultilevelQueue extends LockedView<"MultilevelQueue"> {
     return pushed || FULL;
   }
 
-  /** Takes the first item of the highest level that has one, or EMPTY. */
+  /** Takes the first item of the highest level that has one, or EMPTY. Blocks, O(levels). */
   pop(): Turn | typeof EMPTY {
     const lanes = this.#lanes;
     this.#lock.lock();
@@ -123,7 +123,7 @@ export class MultilevelQueue extends LockedView<"MultilevelQueue"> {
 
   /**
    * Puts an item back that is not done and has `used` so much: to the end of its level, or, when that was
-   * its slice or more, of the next one down. True, or FULL.
+   * its slice or more, of the next one down. True, or FULL. Blocks, O(1).
    */
   giveBack(turn: Turn, used: number): true | typeof FULL {
     const action = "give a turn back";
@@ -139,7 +139,10 @@ export class MultilevelQueue extends LockedView<"MultilevelQueue"> {
     return this.push(turn.value, isDemoted ? turn.level + 1 : turn.level);
   }
 
-  /** Lifts all items to the highest level, level by level, each in its order. O(n). Answers how many rose. */
+  /**
+   * Lifts all items to the highest level, level by level, each in its order. O(n). Answers how many
+   * rose. Blocks.
+   */
   boost(): number {
     const lanes = this.#lanes;
     let risen = 0;
@@ -151,7 +154,7 @@ export class MultilevelQueue extends LockedView<"MultilevelQueue"> {
     return risen;
   }
 
-  /** Items by level, highest first, all of one moment. */
+  /** Items by level, highest first, all of one moment. Blocks, O(levels). */
   levels(): number[] {
     this.#lock.lock();
     const sizes = Array.from({ length: LEVELS }, (_, level) => this.#lanes.size(level));
@@ -159,12 +162,12 @@ export class MultilevelQueue extends LockedView<"MultilevelQueue"> {
     return sizes;
   }
 
-  /** Items in it. */
+  /** Items in it. Blocks, O(levels). */
   get size(): number {
     return this.levels().reduce((sum, one) => sum + one, 0);
   }
 
-  /** Whether it has none. */
+  /** Whether it has none. Blocks, O(levels). */
   get isEmpty(): boolean {
     return this.size === 0;
   }

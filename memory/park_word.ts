@@ -57,13 +57,13 @@ export class ParkWord extends View<"ParkWord"> {
     return 2 * LINE_BYTES;
   }
 
-  /** A new one. */
+  /** A new one. O(1). */
   static create(options?: { at?: Place }): ParkWord {
     const { at } = checkOptions("create a ParkWord", options);
     return new ParkWord(createRegion("ParkWord", ParkWord.byteLength(), [], at));
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"ParkWord">): ParkWord {
     return new ParkWord(handle);
   }
@@ -82,7 +82,7 @@ export class ParkWord extends View<"ParkWord"> {
     }
   }
 
-  /** The same without blocking the thread: for main threads. */
+  /** The same without blocking the thread: for main threads. Lock-free, O(1). */
   async parkAsync(timeoutMs?: number | null): Promise<boolean> {
     const deadline = deadlineOf(checkTimeout("park", timeoutMs));
     if (this.#begin()) return true;
@@ -105,7 +105,7 @@ export class ParkWord extends View<"ParkWord"> {
     return Atomics.load(this.#words, STATE) === PARKED;
   }
 
-  /** As if new: after the thread that parked here has died. */
+  /** As if new: after the thread that parked here has died. Wait-free, O(1). */
   reset(): void {
     Atomics.store(this.#words, STATE, IDLE);
   }

@@ -96,7 +96,7 @@ export class PriorityQueue extends LockedView<"PriorityQueue"> {
     return roundToLine((LANES + nodes) * 4);
   }
 
-  /** An empty one. */
+  /** An empty one. O(capacity). */
   static create(capacity: number, options?: PriorityQueueOptions): PriorityQueue {
     const given = checkOptions(ACTION, options);
     const { agingEnabled = true, agingThreshold = 100, maxAgeBoost = 2, start = 0 } = given;
@@ -116,12 +116,12 @@ export class PriorityQueue extends LockedView<"PriorityQueue"> {
     return queue;
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"PriorityQueue">, options?: LockedViewOptions): PriorityQueue {
     return new PriorityQueue(handle, options);
   }
 
-  /** Adds an int32 with a level, by default "normal": true, or FULL. */
+  /** Adds an int32 with a level, by default "normal": true, or FULL. Blocks, O(1). */
   push(value: number, priority: Priority = "normal"): true | typeof FULL {
     if (!isInt32(value)) refuseInt32("push to a PriorityQueue", value);
     const level = PRIORITIES.indexOf(priority);
@@ -139,7 +139,7 @@ export class PriorityQueue extends LockedView<"PriorityQueue"> {
     return pushed || FULL;
   }
 
-  /** Takes the first of those that count as most urgent now, or EMPTY. */
+  /** Takes the first of those that count as most urgent now, or EMPTY. Blocks, O(levels). */
   pop(): number | typeof EMPTY {
     this.#lock.lock();
     const value = this.#take();
@@ -147,7 +147,7 @@ export class PriorityQueue extends LockedView<"PriorityQueue"> {
     return value;
   }
 
-  /** What `pop` would take, or EMPTY. */
+  /** What `pop` would take, or EMPTY. Blocks, O(levels). */
   peek(): number | typeof EMPTY {
     this.#lock.lock();
     const level = this.#best();
@@ -162,12 +162,12 @@ export class PriorityQueue extends LockedView<"PriorityQueue"> {
     return (Atomics.add(this.#words, TICK, ticks) + ticks) | 0;
   }
 
-  /** Removes all; answers how many. O(n). */
+  /** Removes all; answers how many. O(n). Blocks. */
   clear(): number {
     return this.drain().length;
   }
 
-  /** Takes all, at one moment, in the order of `pop`. O(n). */
+  /** Takes all, at one moment, in the order of `pop`. O(n). Blocks. */
   drain(): number[] {
     const values: number[] = [];
     this.#lock.lock();
@@ -176,17 +176,17 @@ export class PriorityQueue extends LockedView<"PriorityQueue"> {
     return values;
   }
 
-  /** Items in it. */
+  /** Items in it. Blocks, O(levels). */
   get size(): number {
     return this.stats().size;
   }
 
-  /** Whether it has none. */
+  /** Whether it has none. Blocks, O(levels). */
   get isEmpty(): boolean {
     return this.size === 0;
   }
 
-  /** Its figures, all of one moment. */
+  /** Its figures, all of one moment. Blocks, O(levels). */
   stats(): PriorityQueueStats {
     this.#lock.lock();
     const perLevel = PRIORITIES.map((_, level) => this.#lanes.size(level));

@@ -36,8 +36,8 @@ export interface RecordQueueOptions {
  * A bounded queue of records of `length` numbers each, between any number of threads.
  *
  * Linearizable; lock-free, O(length); what RETRY means, what a worker leaves that dies between claim and
- * publish, and `repair()` are as in `MpmcQueue`. Numbers are converted as the typed array does. Capacity: rounded up
- * to a power of two, at least 2.
+ * publish, and `repair()` are as in `MpmcQueue`. Numbers are converted as the typed array does.
+ * Capacity: rounded up to a power of two, at least 2.
  *
  * @example
  * ```ts
@@ -82,7 +82,7 @@ export class RecordQueue extends MpmcView<"RecordQueue"> {
     return ringBytes(roundCapacity(ACTION, capacity, 2), cellWords(length, type));
   }
 
-  /** An empty one, whose records have `length` numbers. */
+  /** An empty one, whose records have `length` numbers. O(capacity * length). */
   static create(capacity: number, length: number, options?: RecordQueueOptions): RecordQueue {
     const { type = "float64", at, start = 0 } = checkOptions(ACTION, options);
     checkStart(ACTION, start);
@@ -94,12 +94,12 @@ export class RecordQueue extends MpmcView<"RecordQueue"> {
     return queue;
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(length). */
   static attach(handle: Handle<"RecordQueue">): RecordQueue {
     return new RecordQueue(handle);
   }
 
-  /** Adds a copy of the first `length` numbers of `record`: true, or FULL, CLOSED. */
+  /** Adds a copy of the first `length` numbers of `record`: true, or FULL, CLOSED. Lock-free, O(length). */
   push(record: ArrayLike<number>): true | typeof FULL | typeof CLOSED {
     const from = checkRecord("push to a RecordQueue", record, this.length, this.#read);
     const cell = this.#ring.claimPush();
@@ -112,7 +112,7 @@ export class RecordQueue extends MpmcView<"RecordQueue"> {
 
   /**
    * Takes the first record into `target`: true, or EMPTY, RETRY, CLOSED, and then `target` may hold something
-   * that another thread has taken.
+   * that another thread has taken. Lock-free, O(length).
    */
   pop(
     target: Int32Array | Float64Array | Uint8Array | number[],

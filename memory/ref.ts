@@ -31,13 +31,19 @@ export class RefFormat {
     this.#mask = (1 << this.#bits) - 1;
   }
 
-  /** The Ref of `slot` in the life `generation`, of which the low bits are kept. A slot beyond them is a `RangeError`. */
+  /**
+   * The Ref of `slot` in the life `generation`, of which the low bits are kept. A slot beyond them
+   * is a `RangeError`.
+   */
   make(slot: number, generation: number): Ref {
     if ((slot & this.#mask) !== slot) checkInteger("make a Ref", "the slot", slot, 0, this.#mask);
     return (generation << this.#bits) | slot;
   }
 
-  /** The slot a Ref names; may be beyond the capacity when the Ref is not one of these. Not an int32: a `RangeError`. */
+  /**
+   * The slot a Ref names; may be beyond the capacity when the Ref is not one of these. Not an
+   * int32: a `RangeError`.
+   */
   slotOf(ref: Ref): number {
     if (!isInt32(ref)) refuseInt32("read a Ref", ref);
     return ref & this.#mask;

@@ -88,12 +88,12 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
     return (LINE_WORDS + count * shardWords(slots, codecOf(bytes).words.length)) * 4;
   }
 
-  /** An empty one, with int32 keys. */
+  /** An empty one, with int32 keys. O(capacity). */
   static create(capacity: number, options?: ShardedMapOptions): ShardedMap<number> {
     return new ShardedMap<number>(made(capacity, undefined, options), options);
   }
 
-  /** An empty one, whose keys are up to `keyBytes` bytes. */
+  /** An empty one, whose keys are up to `keyBytes` bytes. O(capacity). */
   static createBytes(
     capacity: number,
     keyBytes: number,
@@ -103,7 +103,7 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
     return new ShardedMap<ByteKey>(made(capacity, keyBytes, options), options);
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(shards). */
   static attach<K extends number | ByteKey = number>(
     handle: Handle<"ShardedMap">,
     options?: LockedViewOptions,
@@ -111,23 +111,26 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
     return new ShardedMap<K>(handle, options);
   }
 
-  /** The value of `key`, or undefined. */
+  /** The value of `key`, or undefined. Lock-free unless entries are removed all the time, O(1) expected. */
   get(key: K): number | undefined {
     return this.#shardOf("get", key).get();
   }
 
-  /** Whether `key` has a value. */
+  /** Whether `key` has a value. Lock-free unless entries are removed all the time, O(1) expected. */
   has(key: K): boolean {
     return this.get(key) !== undefined;
   }
 
-  /** Sets the value of `key`: true, or FULL. */
+  /** Sets the value of `key`: true, or FULL. Blocks, O(1) expected. */
   put(key: K, value: number): true | typeof FULL {
     if (!isInt32(value)) refuseInt32("put", value);
     return this.#locked("put", key, (shard) => shard.put(value) || FULL);
   }
 
-  /** Sets the value of `key` if it has none: undefined; or answers the value that it has; or FULL. */
+  /**
+   * Sets the value of `key` if it has none: undefined; or answers the value that it has; or FULL.
+   * Blocks, O(1) expected.
+   */
   putIfAbsent(key: K, value: number): number | undefined | typeof FULL {
     if (!isInt32(value)) refuseInt32("put", value);
     return this.#locked("put", key, (shard) => {
@@ -136,7 +139,10 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
     });
   }
 
-  /** Adds to the value of `key`, which begins at 0, as int32: answers the sum, or FULL. */
+  /**
+   * Adds to the value of `key`, which begins at 0, as int32: answers the sum, or FULL. Blocks, O(1)
+   * expected.
+   */
   add(key: K, by: number): number | typeof FULL {
     if (!isInt32(by)) refuseInt32("add", by);
     return this.#locked("add", key, (shard) => {
@@ -145,17 +151,17 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
     });
   }
 
-  /** Removes `key`. True if it had a value. */
+  /** Removes `key`. True if it had a value. Blocks, O(1) expected. */
   remove(key: K): boolean {
     return this.fetchRemove(key) !== undefined;
   }
 
-  /** Removes `key`; answers the value it had. */
+  /** Removes `key`; answers the value it had. Blocks, O(1) expected. */
   fetchRemove(key: K): number | undefined {
     return this.#locked("remove", key, (shard) => shard.remove());
   }
 
-  /** Removes all, at one moment; answers how many. O(capacity). */
+  /** Removes all, at one moment; answers how many. O(capacity). Blocks. */
   clear(): number {
     return this.#allLocked(() => this.#shards.reduce((sum, shard) => sum + shard.clear(), 0));
   }
@@ -165,12 +171,12 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
     return this.#shards.reduce((sum, shard) => sum + shard.count, 0);
   }
 
-  /** Entries at one moment. O(shards). */
+  /** Entries at one moment. O(shards). Blocks. */
   countExact(): number {
     return this.#allLocked(() => this.count);
   }
 
-  /** All keys and values, of one moment, in no order; byte keys as bytes. O(capacity). */
+  /** All keys and values, of one moment, in no order; byte keys as bytes. O(capacity). Blocks. */
   entries(): [key: K extends number ? number : Uint8Array<ArrayBuffer>, value: number][] {
     const all: [number | Uint8Array<ArrayBuffer>, number][] = [];
     this.#allLocked(() => {
@@ -188,9 +194,9 @@ export class ShardedMap<K extends number | ByteKey = number> extends View<"Shard
   }
 
   /**
-   * After a worker has ended, wherever it was: takes over the locks that it holds, makes those shards whole and lets
-   * the others on, who may be waiting meanwhile. True if it held any. Never while that worker lives.
-   * O(shards), and O(capacity) if it held any.
+   * After a worker has ended, wherever it was: takes over the locks that it holds, makes those
+   * shards whole and lets the others on, who may be waiting meanwhile. True if it held any. Never
+   * while that worker lives. O(shards), and O(capacity) if it held any.
    *
    * @throws {TypeError} If `worker` is not a number
    * @throws {RangeError} If it is not the number of a worker

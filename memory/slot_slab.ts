@@ -86,7 +86,7 @@ export class SlotSlab extends View<"SlotSlab"> {
     return recordsAt(count) + roundToLine(count * roundTo8(recordBytes));
   }
 
-  /** One with `count` free slots, 1 to 2 ** 24. */
+  /** One with `count` free slots, 1 to 2 ** 24. O(count). */
   static create(count: number, options?: SlotSlabOptions): SlotSlab {
     const { recordBytes = 0, at, generation = 0 } = checkOptions("create a SlotSlab", options);
     checkInteger("create a SlotSlab", "the generation", generation, -(2 ** 31), 2 ** 31 - 1);
@@ -99,7 +99,7 @@ export class SlotSlab extends View<"SlotSlab"> {
     return slab;
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(1). */
   static attach(handle: Handle<"SlotSlab">): SlotSlab {
     return new SlotSlab(handle);
   }
@@ -142,7 +142,10 @@ export class SlotSlab extends View<"SlotSlab"> {
     );
   }
 
-  /** Where the record of a live Ref begins in `handle.buffer`; `RangeError` when it is stale. Wait-free, O(1). */
+  /**
+   * Where the record of a live Ref begins in `handle.buffer`; `RangeError` when it is stale.
+   * Wait-free, O(1).
+   */
   byteOffsetOf(ref: Ref): number {
     return this.#records + this.slotOf(ref) * this.recordBytes;
   }

@@ -74,7 +74,7 @@ export class StatsBlock extends View<"StatsBlock"> {
     return LINE_BYTES + roundToLine(text) + workers * roundToLine(names.length * 8);
   }
 
-  /** One with all counters 0. */
+  /** One with all counters 0. O(names * workers). */
   static create(
     names: readonly string[],
     options: { workers: number; at?: Place },
@@ -87,7 +87,7 @@ export class StatsBlock extends View<"StatsBlock"> {
     return new StatsBlock(handle);
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(names). */
   static attach(handle: Handle<"StatsBlock">): StatsBlock {
     return new StatsBlock(handle);
   }
@@ -98,7 +98,7 @@ export class StatsBlock extends View<"StatsBlock"> {
     Atomics.add(this.#counters, this.#at(worker, name), BigInt(by));
   }
 
-  /** A counter's sum over the workers; exact when they rest. O(workers). */
+  /** A counter's sum over the workers; exact when they rest. O(workers). Wait-free. */
   total(name: string): number {
     let total = 0n;
     for (let worker = 0; worker < this.workers; worker++) {
@@ -107,12 +107,12 @@ export class StatsBlock extends View<"StatsBlock"> {
     return Number(total);
   }
 
-  /** All totals. */
+  /** All totals. Wait-free, O(names * workers). */
   totals(): Record<string, number> {
     return Object.fromEntries(this.names.map((name) => [name, this.total(name)]));
   }
 
-  /** One worker's counters. */
+  /** One worker's counters. Wait-free, O(names). */
   of(worker: number): Record<string, number> {
     return Object.fromEntries(
       this.names.map((name) => [

@@ -3,8 +3,9 @@
  *
  * The head is one 64-bit word: the first slot, and a 32-bit tag that grows with every change. So a head
  * that was left and came back is another head (no ABA) until 2 ** 32 changes pass during one
- * operation: minutes, where a 16-bit tag lasts 2 ms. Packing goes through a private scratch array: no
- * BigInt is computed, and none is allocated in optimised code.
+ * operation: minutes, where a 16-bit tag lasts 2 ms. Packing goes through a private scratch array, so
+ * that no BigInt is computed with; but `Atomics` takes and gives 64 bits as BigInts, three or four
+ * short-lived objects an operation.
  *
  * R. K. Treiber, "Systems Programming: Coping with Parallelism" (1986); the tag: IBM System/370
  * Principles of Operation, appendix "Free-Pool Manipulation" (1983).

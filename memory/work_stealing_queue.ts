@@ -69,7 +69,10 @@ export class WorkStealingQueue extends View<"WorkStealingQueue"> {
     return LINE_BYTES + ChaseLevDeque.byteLength(capacity) + MpmcQueue.byteLength(inbox);
   }
 
-  /** An empty one. `inbox`: its capacity, by default the deque's. `start`: where positions begin, for tests. */
+  /**
+   * An empty one. `inbox`: its capacity, by default the deque's. `start`: where positions begin,
+   * for tests. O(capacity).
+   */
   static create(
     capacity = 256,
     options?: { inbox?: number; at?: Place; start?: number },
@@ -86,19 +89,25 @@ export class WorkStealingQueue extends View<"WorkStealingQueue"> {
     return new WorkStealingQueue(handle);
   }
 
-  /** The one that `handle` names, in this thread. A new owner attaches too, and calls `recover()`. */
+  /** The one that `handle` names, in this thread. A new owner attaches too, and calls `recover()`. O(1). */
   static attach(handle: Handle<"WorkStealingQueue">): WorkStealingQueue {
     return new WorkStealingQueue(handle);
   }
 
-  /** The owner adds an int32 as its newest: true, or FULL when deque and inbox are. */
+  /**
+   * The owner adds an int32 as its newest: true, or FULL when deque and inbox are. Lock-free, O(1),
+   * when it moves items O(64).
+   */
   push(value: number): true | typeof FULL {
     if (this.#deque.push(value) === true) return true;
     this.spillTo(this.#inbox);
     return this.#deque.push(value);
   }
 
-  /** The owner takes its newest; if it has none, and every 61st time, the oldest of its inbox; or EMPTY, RETRY. */
+  /**
+   * The owner takes its newest; if it has none, and every 61st time, the oldest of its inbox; or
+   * EMPTY, RETRY. Lock-free, O(1).
+   */
   pop(): number | typeof EMPTY | typeof RETRY {
     this.#turn = (this.#turn + 1) % INBOX_TURN;
     if (this.#turn === 0) {
@@ -109,18 +118,21 @@ export class WorkStealingQueue extends View<"WorkStealingQueue"> {
     return value === EMPTY ? this.#fromInbox() : value;
   }
 
-  /** Anybody adds an int32 to the inbox: true, or FULL. */
+  /** Anybody adds an int32 to the inbox: true, or FULL. Lock-free, O(1). */
   inject(value: number): true | typeof FULL {
     return this.#inbox.push(value) === true || FULL;
   }
 
-  /** Anybody takes the oldest; if there is none, the oldest of the inbox; or EMPTY, RETRY. */
+  /** Anybody takes the oldest; if there is none, the oldest of the inbox; or EMPTY, RETRY. Lock-free, O(1). */
   steal(): number | typeof EMPTY | typeof RETRY {
     const value = this.#deque.steal();
     return value === EMPTY ? this.#fromInbox() : value;
   }
 
-  /** Moves about half of the deque, the oldest, at most 16, to another that the caller owns. See `ChaseLevDeque`. */
+  /**
+   * Moves about half of the deque, the oldest, at most 16, to another that the caller owns. See
+   * `ChaseLevDeque`. Wait-free, O(16).
+   */
   stealHalf(into: WorkStealingQueue): number | typeof EMPTY | typeof RETRY | typeof FULL {
     if (into instanceof WorkStealingQueue) return this.#deque.stealHalf(into.#deque);
     throw new TypeError(
@@ -128,7 +140,10 @@ export class WorkStealingQueue extends View<"WorkStealingQueue"> {
     );
   }
 
-  /** The owner moves the older half of its deque, at most 64, to `queue`; answers how many. */
+  /**
+   * The owner moves the older half of its deque, at most 64, to `queue`; answers how many.
+   * Lock-free, O(64).
+   */
   spillTo(queue: MpmcQueue): number {
     if (!(queue instanceof MpmcQueue)) {
       throw new TypeError("Cannot spill: the target is no MpmcQueue (pass one)");
@@ -145,12 +160,15 @@ export class WorkStealingQueue extends View<"WorkStealingQueue"> {
     return wanted;
   }
 
-  /** Takes out of the inbox what died with a worker, as `MpmcQueue.repair`. Only while no other thread is in a call. */
+  /**
+   * Takes out of the inbox what died with a worker, as `MpmcQueue.repair`. Only while no other
+   * thread is in a call. O(capacity).
+   */
   repair(): number {
     return this.#inbox.repair();
   }
 
-  /** For a new owner, see `ChaseLevDeque`. */
+  /** For a new owner, see `ChaseLevDeque`. Wait-free, O(1). */
   recover(): boolean {
     return this.#deque.recover();
   }
@@ -160,7 +178,7 @@ export class WorkStealingQueue extends View<"WorkStealingQueue"> {
     return this.#deque.size + this.#inbox.size;
   }
 
-  /** Whether `size` is 0. */
+  /** Whether `size` is 0. Wait-free, O(1). */
   get isEmpty(): boolean {
     return this.size === 0;
   }

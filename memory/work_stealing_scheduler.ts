@@ -1,9 +1,10 @@
 /**
  * Who runs what: a deque per worker, one queue for all, and stealing from random victims.
  *
- * Invariant: a worker looks into its own deque, then into the common queue, then at the others; one turn in 61 into
- * the common queue first, so that what lies there is taken though every worker feeds itself. Each worker
- * draws its victims from a generator of its own: the same seed, the same draws.
+ * Invariant: a worker looks into its own deque, then into the common queue, then at the others; one
+ * turn in 61 into the common queue first, so that what lies there is taken though every worker
+ * feeds itself. Each worker draws its victims from a generator of its own: the same seed, the same
+ * draws.
  *
  * Robert D. Blumofe, Charles E. Leiserson, "Scheduling Multithreaded Computations by Work Stealing"
  * (1999); the turn in 61: Go's scheduler (Dmitry Vyukov, 2012).
@@ -86,7 +87,7 @@ export class WorkStealingScheduler extends View<"WorkStealingScheduler"> {
       workers * WorkStealingQueue.byteLength(capacity, LEAST_INBOX);
   }
 
-  /** One without work. */
+  /** One without work. O(workers * capacity). */
   static create(workers: number, options?: WorkStealingSchedulerOptions): WorkStealingScheduler {
     const { capacity = 256, common = 1024, seed = 1, at } = checkOptions(ACTION, options);
     checkInteger(ACTION, "the seed", seed, -(2 ** 31), 2 ** 31 - 1);
@@ -101,17 +102,17 @@ export class WorkStealingScheduler extends View<"WorkStealingScheduler"> {
     return new WorkStealingScheduler(handle);
   }
 
-  /** The one that `handle` names, in this thread. */
+  /** The one that `handle` names, in this thread. O(workers). */
   static attach(handle: Handle<"WorkStealingScheduler">): WorkStealingScheduler {
     return new WorkStealingScheduler(handle);
   }
 
-  /** Anybody adds an int32 to the common queue: true, or FULL. */
+  /** Anybody adds an int32 to the common queue: true, or FULL. Lock-free, O(1). */
   submit(value: number): true | typeof FULL {
     return this.#common.push(value) === true || FULL;
   }
 
-  /** The part of worker `id`, for the thread that is it, once. */
+  /** The part of worker `id`, for the thread that is it, once. O(workers). */
   worker(id: number): StealingWorker {
     checkInteger("make a worker", "the number", id, 0, this.workers - 1);
     const own = WorkStealingQueue.attach(this.#queues[id]!.handle);
@@ -120,8 +121,9 @@ export class WorkStealingScheduler extends View<"WorkStealingScheduler"> {
   }
 
   /**
-   * Takes out of all queues what died with a worker between claim and publish, as `MpmcQueue.repair`; answers how
-   * many. Only while no other thread is in a call. O(workers + capacity).
+   * Takes out of all queues what died with a worker between claim and publish, as
+   * `MpmcQueue.repair`; answers how many. Only while no other thread is in a call. O(workers +
+   * capacity).
    */
   repair(): number {
     return this.#queues.reduce((sum, queue) => sum + queue.repair(), this.#common.repair());
@@ -132,7 +134,7 @@ export class WorkStealingScheduler extends View<"WorkStealingScheduler"> {
     return this.#queues.length;
   }
 
-  /** Items that nobody has taken: exact only while nobody is at it. O(workers). */
+  /** Items that nobody has taken: exact only while nobody is at it. O(workers). Wait-free. */
   get totalPending(): number {
     return this.#queues.reduce((sum, queue) => sum + queue.size, this.#common.size);
   }

@@ -40,6 +40,18 @@ export function asGenerator<T>(made: object): Generator<unknown, T> | undefined 
   })();
 }
 
+/** True for what an `async function*` made. */
+export function isAsyncGenerator(made: object): boolean {
+  return Object.prototype.toString.call(made) === "[object AsyncGenerator]";
+}
+
+/** What a task is told whose body is one. */
+export function notABody(name: string): TypeError {
+  return new TypeError(
+    `Cannot run ${name}: the body is an async generator (write function* or async function)`,
+  );
+}
+
 /** What a wait tells of itself, for dumps and reports. */
 export function describeWait(wait: object | undefined): string | undefined {
   if (wait === undefined) return undefined;

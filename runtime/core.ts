@@ -7,7 +7,6 @@
 import { openAsyncContext } from "./async_context.ts";
 import type { PollFn } from "./bodies.ts";
 import { requestCancel } from "./cancel_state.ts";
-import { Children } from "./children.ts";
 import { checkInteger, type Clock, systemClock, typeOf } from "./clock.ts";
 import { breakCycles } from "./deadlock.ts";
 import { type Driven, Driver } from "./driver.ts";
@@ -33,7 +32,9 @@ import { TASK_CANCELLED, TASK_COMPLETED, TASK_FAILED } from "./outcome.ts";
 import { type Opener, ownersOf } from "./owned.ts";
 import { HostParker, type Parker } from "./parker.ts";
 import { isPollable, isPromiseLike } from "./poll.ts";
+import { DEFAULT_GRACE_MS, RootOwner } from "./root_owner.ts";
 import { RunQueue, seededPick } from "./run_queue.ts";
+import { callerSite } from "./spawn_site.ts";
 import { type Owner, Task } from "./task.ts";
 import type { RuntimeApi, TaskBody } from "./task_body.ts";
 import { TimerWheel } from "./timer_wheel.ts";
@@ -43,8 +44,6 @@ import { reportUnobserved, Unobserved, type UnobservedFailure } from "./unobserv
 const ASYNC_BUDGET = 256;
 /** Busy runtimes look for cycles of joins once per so many turns; idle ones at once. */
 const CYCLE_CHECK_TURNS = 64;
-/** Default grace of cancelled tasks, in ms. */
-export const DEFAULT_GRACE_MS = 5_000;
 
 /** How to make a runtime. */
 export interface RuntimeOptions {
@@ -358,15 +357,6 @@ export class Core implements Host, Opener<Owner>, Driven {
   }
 }
 
-/** The failure of a task that failed. */
-export function failureOf(task: Task<unknown>): Failure {
-  return {
-    error: task.result,
-    task: { id: task.id, name: task.name },
-    during: task.sawCancel ? "cleanup" : "body",
-  };
-}
-
 /** Checks spawn options; answers the name. */
 function checkName(options: unknown, action: string): string | undefined {
   if (typeof options !== "object" || options === null) {
@@ -379,58 +369,4 @@ function checkName(options: unknown, action: string): string | undefined {
     throw new TypeError(`Cannot ${action}: name is ${typeOf(name)} (must be a string)`);
   }
   return name;
-}
-
-/** The first frame outside this package. */
-export function callerSite(): string {
-  const lines = new Error().stack?.split("\n").slice(1) ?? [];
-  const own = import.meta.url.slice(0, import.meta.url.lastIndexOf("/runtime/"));
-  const line = lines.find((l) =>
-    !l.includes(own) || /_test\.|\/tests\/|\/bench\/|\/examples\//.test(l)
-  );
-  return line?.trim().replace(/^at /, "") ?? "";
-}
-
-/** Owns the tasks that were spawned on the runtime itself. */
-class RootOwner implements Owner {
-  readonly graceMs = DEFAULT_GRACE_MS;
-  readonly parent = undefined;
-  prevOwned: Owner | undefined = undefined;
-  nextOwned: Owner | undefined = undefined;
-  readonly #core: Core;
-  readonly #children = new Children();
-
-  constructor(core: Core) {
-    this.#core = core;
-  }
-
-  get host(): Core {
-    return this.#core;
-  }
-
-  get label(): string {
-    return this.#core.name;
-  }
-
-  adopt(task: Task<unknown>): void {
-    this.#children.add(task);
-  }
-
-  childFinished(task: Task<unknown>): void {
-    this.#children.remove(task);
-    // Whoever joins it takes this back when the failure is really delivered.
-    if (task.status === TASK_FAILED) this.#core.unobserved(failureOf(task), task);
-  }
-
-  cancelFromParent(): void {}
-
-  shortenGrace(): void {}
-
-  mustAwait(): boolean {
-    return false;
-  }
-
-  children(): Iterable<Task<unknown>> {
-    return this.#children;
-  }
 }

@@ -14,12 +14,18 @@
  */
 
 import { DeadlockError } from "./errors.ts";
-import type { Task } from "./task.ts";
+import { type Owner, Task } from "./task.ts";
+
+/** The task whose end `task` is parked on, and nothing else. */
+export function joinedBy({ parkedOn }: Task<unknown>): Task<unknown> | undefined {
+  return parkedOn instanceof Task ? parkedOn : undefined;
+}
 
 /** Those `task` cannot end before. */
-function* waitsFor(task: Task<unknown>): Generator<Task<unknown>> {
-  const { joining, awaitedOwner } = task;
-  if (joining !== undefined) yield joining;
+export function* waitsFor(task: Task<unknown>): Generator<Task<unknown>> {
+  const joined = joinedBy(task);
+  if (joined !== undefined) return yield joined;
+  const { awaitedOwner } = (task.parkedOn ?? {}) as { readonly awaitedOwner?: Owner };
   if (awaitedOwner === undefined) return;
   for (const child of awaitedOwner.children()) if (awaitedOwner.mustAwait(child)) yield child;
 }
@@ -57,7 +63,7 @@ function findCycles(suspects: readonly Task<unknown>[]): Task<unknown>[][] {
 /** Throws a `DeadlockError` into the youngest joining task of each cycle that a suspect closed. */
 export function breakCycles(suspects: readonly Task<unknown>[]): void {
   for (const cycle of findCycles(suspects)) {
-    const joining = cycle.filter((task) => task.joining !== undefined);
+    const joining = cycle.filter((task) => joinedBy(task) !== undefined);
     if (joining.length === 0) continue; // broken already
     const youngest = joining.reduce((a, b) => b.id > a.id ? b : a);
     const names = [...cycle, cycle[0]!].map((t) =>

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { AwaitNode } from "./await_node.ts";
+import { AwaitSteps } from "./await_steps.ts";
 import { checkTimeout, typeOf } from "./clock.ts";
 import {
   type Abandonable,
@@ -21,7 +21,6 @@ import {
   settledPolicy,
 } from "./combinators.ts";
 import {
-  currentHost,
   currentTask,
   type Host,
   type Waiter,
@@ -40,30 +39,7 @@ import {
   type Waker,
 } from "./poll.ts";
 import { Deadline } from "./deadline.ts";
-
-/** What `yield*` steps through: the future once, then the value it was sent. */
-class FutureIterator<T> implements Iterator<Future<T>, T, unknown> {
-  #future: Future<T> | undefined;
-
-  constructor(future: Future<T>) {
-    this.#future = future;
-  }
-
-  next(value: unknown): IteratorResult<Future<T>, T> {
-    const future = this.#future;
-    if (future === undefined) return { done: true, value: value as T };
-    this.#future = undefined;
-    return { done: false, value: future };
-  }
-
-  throw(error: unknown): IteratorResult<Future<T>, T> {
-    throw error;
-  }
-
-  return(value: T): IteratorResult<Future<T>, T> {
-    return { done: true, value };
-  }
-}
+import { thenInTask, thenOnHost } from "./then.ts";
 
 /**
  * A value that does not exist yet.
@@ -246,7 +222,7 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
 
   /** Steps of `yield*` in a generator task. */
   [Symbol.iterator](): Iterator<Future<T>, T, unknown> {
-    return new FutureIterator(this);
+    return new AwaitSteps<Future<T>, T>(this);
   }
 
   /** As `Promise.prototype.then`; `await` uses it. Drives the runtime until the value is there. */
@@ -260,21 +236,6 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
   get [Symbol.toStringTag](): string {
     return "Future";
   }
-}
-
-type OnValue = ((value: unknown) => unknown) | null | undefined;
-type OnError = ((error: unknown) => unknown) | null | undefined;
-
-/** `then` for host code; `this` is the future. */
-function thenOnHost(this: Future<unknown>, onValue: OnValue, onError: OnError): Promise<unknown> {
-  return new AwaitNode(this.home ?? currentHost(), undefined, this, onValue, onError).start();
-}
-
-/** `then` for the body of a task. */
-function thenInTask(task: Waiter): typeof thenOnHost {
-  return function (onValue, onError) {
-    return new AwaitNode(task.host, task, this, onValue, onError).start();
-  };
 }
 
 /** The value type of a pollable or promise. */
@@ -432,74 +393,4 @@ export class FromPromise<T> extends Future<T> {
   override get source(): WakeSource {
     return WAKE_PROMISE;
   }
-}
-
-const YIELD_STEP: { done: boolean; value: unknown } = { done: false, value: undefined };
-const RESUME_STEP: { done: boolean; value: unknown } = { done: true, value: undefined };
-
-/** Pending once. In a generator task it costs one small object: its steps are constants. */
-class YieldNow extends Future<void> {
-  #yielded = false;
-
-  poll(waker: Waker): Poll<void> {
-    if (this.#yielded) return undefined;
-    this.#yielded = true;
-    waker.wake();
-    return PENDING;
-  }
-
-  next(): IteratorResult<Future<void>, void> {
-    if (this.#yielded) return RESUME_STEP as IteratorReturnResult<void>;
-    this.#yielded = true;
-    return YIELD_STEP as IteratorYieldResult<Future<void>>;
-  }
-
-  throw(error: unknown): IteratorResult<Future<void>, void> {
-    throw error;
-  }
-
-  return(): IteratorResult<Future<void>, void> {
-    return RESUME_STEP as IteratorReturnResult<void>;
-  }
-
-  override [Symbol.iterator](): Iterator<Future<void>, void, unknown> {
-    return this;
-  }
-
-  override describe(): string {
-    return "yieldNow";
-  }
-
-  override get source(): WakeSource {
-    return WAKE_INSIDE;
-  }
-}
-
-/** What a generator task sees of `yield* yieldNow()`: go to the end of the queue. */
-export const YIELD: Future<void> = new YieldNow();
-YIELD_STEP.value = YIELD;
-
-/**
- * Lets every other runnable task go first: pending exactly once.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- * import { Runtime, yieldNow } from "@vais/runtime";
- *
- * const runtime = new Runtime();
- * const log: string[] = [];
- * for (const name of ["a", "b"]) {
- *   runtime.spawn(function* () {
- *     log.push(name + 1);
- *     yield* yieldNow();
- *     log.push(name + 2);
- *   });
- * }
- * await runtime.run();
- * assertEquals(log, ["a1", "b1", "a2", "b2"]);
- * ```
- */
-export function yieldNow(): Future<void> {
-  return new YieldNow();
 }

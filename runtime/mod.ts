@@ -17,7 +17,8 @@ export {
 } from "./errors.ts";
 export { type DumpEntry, TaskDump } from "./dump.ts";
 export { type Failure, failuresOf } from "./failures.ts";
-export { Future, yieldNow } from "./future.ts";
+export { Future } from "./future.ts";
+export { yieldNow } from "./yield.ts";
 export { blockOn, getRuntime, join, runAll, runtimeInit, select, sleep, spawn } from "./globals.ts";
 export type { WakeSource } from "./host.ts";
 export { type CancelOptions, JoinHandle } from "./join_handle.ts";

@@ -5,7 +5,7 @@
  */
 
 import { typeOf } from "./clock.ts";
-import type { CancelReason } from "./errors.ts";
+import { type CancelReason, describeReason } from "./errors.ts";
 import type { Outcome, TaskInfo } from "./outcome.ts";
 
 /** A task that goes on although it was cancelled and its grace is over. */
@@ -146,4 +146,14 @@ const HOOKS: readonly Hook[] = [
 export function reportToConsole(what: string, error?: unknown): void {
   // deno-lint-ignore no-console -- what this is for
   console.error(`@vais/runtime: ${what}`, ...(error === undefined ? [] : [error]));
+}
+
+/** Tells of a task that refuses to end: the observer, or else the console. */
+export function reportRefusal(watch: Watch | undefined, report: RefusalReport): void {
+  if (watch?.tell("onRefusal", report)) return;
+  const { task, reason, waitsFor, spawnSite } = report;
+  reportToConsole(
+    `${task.name} goes on although it was cancelled (${describeReason(reason)}); it waits for ` +
+      waitsFor + (spawnSite === "" ? "" : `; spawned at ${spawnSite}`),
+  );
 }

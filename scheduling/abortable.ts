@@ -6,7 +6,7 @@
 
 import { Future } from "../runtime/future.ts";
 import type { Pollable } from "../runtime/poll.ts";
-import { currentTask } from "./group_core.ts";
+import { currentTask } from "./current_task.ts";
 
 /**
  * A cancel point around a foreign promise: cancelled, the task goes on at once with `Cancelled`.

@@ -19,6 +19,12 @@ import { Future } from "../runtime/future.ts";
 import { WAKE_MAYBE, WAKE_OUTSIDE, type WakeSource } from "../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import {
+  Callbacks,
+  callbacksFailed,
+  checkCallback,
+  Registration,
+} from "./cancellation_callbacks.ts";
+import {
   type CancellationCallback,
   type CancellationReason,
   type CancellationState,
@@ -29,12 +35,7 @@ import {
   whyOfParent,
   whyOfSignal,
 } from "./cancellation_reason.ts";
-import {
-  CancellationToken,
-  checkCallback,
-  Registration,
-  WHEN_CANCELLED,
-} from "./cancellation_token.ts";
+import { CancellationToken, WHEN_CANCELLED } from "./cancellation_token.ts";
 import { QuietTimer } from "./quiet_timer.ts";
 import { checkSignal, listenOnce } from "./signals.ts";
 
@@ -75,7 +76,7 @@ export class CancellationSource implements Disposable {
   /** Follows as an equal, with the same reason, not as a child. */
   #isLinked = false;
   #followers: Set<CancellationSource> | undefined = undefined;
-  #callbacks: Set<Registration> | undefined = undefined;
+  #callbacks: Callbacks | undefined = undefined;
   #waiters: Set<Waker> | undefined = undefined;
   /** Removes the listeners on foreign signals. */
   #stopListening: (() => void)[] | undefined = undefined;
@@ -240,17 +241,7 @@ export class CancellationSource implements Disposable {
     if (waiters !== undefined) { for (const waker of waiters) waker.wake(); }
     const why = this.#why!;
     this.#controller?.abort(thrownFor(why));
-    const callbacks = this.#callbacks;
-    if (callbacks === undefined) return;
-    // A live walk: what a callback removes is not called any more.
-    for (const registration of callbacks) {
-      callbacks.delete(registration);
-      try {
-        registration.callback(why.reason, why.message);
-      } catch (error) {
-        errors.push(error);
-      }
-    }
+    this.#callbacks?.call(why, errors);
   }
 
   /** Nothing can cancel it any more but a call. */
@@ -347,7 +338,7 @@ export class CancellationSource implements Disposable {
   onCancel(callback: CancellationCallback): Disposable {
     checkCallback(callback);
     const why = this.#why;
-    if (why === undefined) return new Registration(callback, this.#callbacks ??= new Set());
+    if (why === undefined) return (this.#callbacks ??= new Callbacks()).add(callback);
     callback(why.reason, why.message);
     return new Registration(callback, undefined);
   }
@@ -370,16 +361,6 @@ export class CancellationSource implements Disposable {
   [Symbol.dispose](): void {
     this.#letGo();
   }
-}
-
-function callbacksFailed(errors: readonly unknown[]): AggregateError {
-  return new AggregateError(
-    errors,
-    `Cannot finish cancel: ${errors.length} ${
-      errors.length === 1 ? "callback" : "callbacks"
-    } threw (see errors; everything is cancelled)`,
-    { cause: errors[0] },
-  );
 }
 
 class WhenCancelled extends Future<CancellationReason> {

@@ -1,5 +1,5 @@
 /**
- * The looking side of a cancellation, and the callbacks registered on either side.
+ * The looking side of a cancellation.
  *
  * The asking side imports this file; here it is known only as {@linkcode WatchedCancellation}.
  *
@@ -8,6 +8,7 @@
 
 import { typeOf } from "../runtime/clock.ts";
 import { Future } from "../runtime/future.ts";
+import { checkCallback, Registration } from "./cancellation_callbacks.ts";
 import type {
   CancellationCallback,
   CancellationReason,
@@ -28,32 +29,6 @@ export interface WatchedCancellation {
   onCancel(callback: CancellationCallback): Disposable;
   throwIfCancellationRequested(): void;
   [WHEN_CANCELLED](): Future<CancellationReason>;
-}
-
-/** A callback in a source's list. */
-export class Registration implements Disposable {
-  #list: Set<Registration> | undefined;
-  readonly callback: CancellationCallback;
-
-  constructor(callback: CancellationCallback, list: Set<Registration> | undefined) {
-    this.callback = callback;
-    this.#list = list;
-    list?.add(this);
-  }
-
-  [Symbol.dispose](): void {
-    this.#list?.delete(this);
-    this.#list = undefined;
-  }
-}
-
-/** @throws {TypeError} If it is not a function */
-export function checkCallback(callback: unknown): void {
-  if (typeof callback !== "function") {
-    throw new TypeError(
-      `Cannot register: the callback is ${typeOf(callback)} (must be a function)`,
-    );
-  }
 }
 
 /** The source behind a token; `undefined` for {@linkcode CancellationToken.none}. */

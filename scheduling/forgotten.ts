@@ -4,7 +4,7 @@
  * @module
  */
 
-import { callerSite } from "../runtime/core.ts";
+import { callerSite } from "../runtime/spawn_site.ts";
 import { reportToConsole, type Watch } from "../runtime/observer.ts";
 import type { GroupCore } from "./group_core.ts";
 

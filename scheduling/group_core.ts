@@ -11,33 +11,25 @@
 import { requestCancel } from "../runtime/cancel_state.ts";
 import { Children } from "../runtime/children.ts";
 import { checkInteger } from "../runtime/clock.ts";
-import { type Core, failureOf } from "../runtime/core.ts";
+import type { Core } from "../runtime/core.ts";
 import { Cancelled } from "../runtime/errors.ts";
 import { addFailure, type Failure } from "../runtime/failures.ts";
 import { getRuntime } from "../runtime/globals.ts";
-import { currentTask as runningTask } from "../runtime/host.ts";
 import { TASK_CANCELLED, TASK_COMPLETED, TASK_FAILED } from "../runtime/outcome.ts";
 import { linkOwner, unlinkOwner } from "../runtime/owned.ts";
+import { failureOf } from "../runtime/root_owner.ts";
 import { coreOf } from "../runtime/runtime.ts";
 import type { Owner, Task } from "../runtime/task.ts";
-import { GroupDeadline } from "./group_deadline.ts";
+import { currentTask } from "./current_task.ts";
+import { GroupDeadline, Shield } from "./group_deadline.ts";
 import { GroupClosedError } from "./group_errors.ts";
 import { checkGroupOptions, type InnerGroupOptions } from "./group_options.ts";
 import { Remembered } from "./remembered.ts";
 import { listenOnce } from "./signals.ts";
 import { Slots } from "./slots.ts";
+import { type Timing, Timings } from "./timings.ts";
 import { Verdict } from "./verdict.ts";
 import { Waiters } from "./waiters.ts";
-
-/** When things happened to a child, in ms of the runtime's clock. */
-export interface Timing {
-  /** `spawn` was called. */
-  readonly spawnedMs: number;
-  /** It was let run. */
-  startedMs?: number;
-  /** It ended. */
-  endedMs?: number;
-}
 
 /** What a group is, to its public faces. */
 export class GroupCore implements Owner {
@@ -63,7 +55,7 @@ export class GroupCore implements Owner {
   failed = 0;
   cancelledCount = 0;
   maxConcurrency: number;
-  readonly #timing: WeakMap<object, Timing> | undefined;
+  readonly #timings: Timings | undefined;
   readonly #children = new Children();
   /** Only in groups with a limit. */
   #slots: Slots | undefined;
@@ -71,9 +63,7 @@ export class GroupCore implements Owner {
   #backgroundIsCancelled = false;
   /** Children whose failure goes to whoever started them, not to the group. */
   #excused: Set<Task<unknown>> | undefined;
-  /** A shield: a cancel from the parent takes effect only after so many ms. */
-  readonly #shieldMs: number | undefined;
-  #shieldLimit: GroupDeadline | undefined;
+  readonly #shield: Shield | undefined;
   #deadline: GroupDeadline | undefined;
   /** Told of each child that ends; and of room for more. */
   #completionListeners: Set<(task: Task<unknown>) => void> | undefined;
@@ -89,14 +79,14 @@ export class GroupCore implements Owner {
     this.cancelOnError = checked.cancelOnError;
     this.maxConcurrency = checked.maxConcurrency;
     this.signal = checked.signal;
-    this.#shieldMs = checked.shieldMs;
-    this.#timing = checked.trackTiming ? new WeakMap() : undefined;
     this.verdict = new Verdict(this.label, checked.aggregate);
     const current = currentTask();
     this.host = checked.runtime !== undefined
       ? coreOf(checked.runtime, "create group")
       : (current?.host as Core | undefined) ?? coreOf(getRuntime(), "create group");
     this.parent = current?.host === this.host ? current : undefined;
+    if (checked.shieldMs !== undefined) this.#shield = new Shield(this.host, checked.shieldMs);
+    if (checked.trackTiming) this.#timings = new Timings(this.host.clock);
     if (this.maxConcurrency > 0) this.#slots = this.#makeSlots([]);
     if (checked.timeoutMs !== Infinity) this.deadline.timeoutMs = checked.timeoutMs;
     if (this.signal?.aborted === true) this.#abort(this.signal.reason);
@@ -155,12 +145,11 @@ export class GroupCore implements Owner {
       if (this.signal !== undefined && this.#stopListening === undefined) this.#listen(this.signal);
     }
     this.#children.add(task);
-    this.#timing?.set(task, { spawnedMs: this.host.clock.now() });
+    this.#timings?.spawned(task);
   }
 
   #start(task: Task<unknown>): void {
-    const timing = this.#timing?.get(task);
-    if (timing !== undefined) timing.startedMs = this.host.clock.now();
+    this.#timings?.started(task);
     task.start();
   }
 
@@ -180,7 +169,7 @@ export class GroupCore implements Owner {
   }
 
   timingOf(task: object): Timing | undefined {
-    return this.#timing?.get(task);
+    return this.#timings?.of(task);
   }
 
   /** The deadline, made when first needed. */
@@ -224,8 +213,7 @@ export class GroupCore implements Owner {
       else if (status === TASK_FAILED) this.failed++;
       else this.cancelledCount++;
     }
-    const timing = this.#timing?.get(task);
-    if (timing !== undefined) timing.endedMs = this.host.clock.now();
+    this.#timings?.ended(task);
     this.remembered.ended(task);
     const wasBackground = this.#background?.delete(task) === true;
     if (
@@ -285,7 +273,7 @@ export class GroupCore implements Owner {
   /** Without children a group holds no timer and no listener. */
   #release(): void {
     this.#deadline?.stop();
-    this.#shieldLimit?.stop();
+    this.#shield?.stop();
     this.#stopListening?.();
     this.#stopListening = undefined;
   }
@@ -317,7 +305,7 @@ export class GroupCore implements Owner {
 
   /** True for a shield: deadlines outside do not reach in. */
   get isShield(): boolean {
-    return this.#shieldMs !== undefined;
+    return this.#shield !== undefined;
   }
 
   /** True when it has ended for good. */
@@ -338,12 +326,7 @@ export class GroupCore implements Owner {
 
   cancelFromParent(cause: Cancelled, graceMs: number): void {
     if (this.#over) return;
-    if (this.#shieldMs !== undefined && this.#shieldLimit?.isPast !== true) {
-      if (this.#shieldLimit !== undefined) return;
-      this.#shieldLimit = new GroupDeadline(this.host, () => this.cancelFromParent(cause, 0));
-      this.#shieldLimit.startIn(this.#shieldMs);
-      return;
-    }
+    if (this.#shield?.holdsOff(() => this.cancelFromParent(cause, 0))) return;
     const cancelled = this.cancelled ??
       Cancelled.inherit(cause.reason, this.parent?.name ?? this.host.name);
     this.#cancelAll(cancelled, Math.min(graceMs, this.graceMs));
@@ -413,9 +396,4 @@ export class GroupCore implements Owner {
   get pendingCount(): number {
     return this.#slots?.waiting ?? 0;
   }
-}
-
-/** Which task a group or scope is opened in. */
-export function currentTask(): Task<unknown> | undefined {
-  return runningTask() as Task<unknown> | undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * The deadline of a group: one timer that can be moved.
+ * The deadline of a group: one timer that can be moved; and the limit of a shield.
  *
  * @module
  */
@@ -72,5 +72,32 @@ export class GroupDeadline implements TimerEntry {
       },
     };
     this.#host.enqueue({ runOnce: () => this.#host.enqueue(expire) });
+  }
+}
+
+/** A shield: a cancel from outside takes effect only after so many ms. */
+export class Shield {
+  readonly #host: Core;
+  readonly #ms: number;
+  #limit: GroupDeadline | undefined;
+
+  constructor(host: Core, ms: number) {
+    this.#host = host;
+    this.#ms = ms;
+  }
+
+  /** Whether a cancel has to wait; when the time of the first one is over, its `cancel` is called. */
+  holdsOff(cancel: () => void): boolean {
+    if (this.#limit?.isPast === true) return false;
+    if (this.#limit === undefined) {
+      this.#limit = new GroupDeadline(this.#host, cancel);
+      this.#limit.startIn(this.#ms);
+    }
+    return true;
+  }
+
+  /** Takes the timer out. */
+  stop(): void {
+    this.#limit?.stop();
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { checkDuration, checkInteger, checkTimeout, typeOf } from "../runtime/clock.ts";
-import { DEFAULT_GRACE_MS } from "../runtime/core.ts";
+import { DEFAULT_GRACE_MS } from "../runtime/root_owner.ts";
 import type { RuntimeApi } from "../runtime/task_body.ts";
 import { checkSignal } from "./signals.ts";
 

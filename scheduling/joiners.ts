@@ -13,7 +13,7 @@ import { addFailure, type Failure, rememberFailures } from "../runtime/failures.
 import type { JoinHandle } from "../runtime/join_handle.ts";
 import type { Outcome } from "../runtime/outcome.ts";
 import type { PENDING, Waker } from "../runtime/poll.ts";
-import { failureOf } from "../runtime/core.ts";
+import { failureOf } from "../runtime/root_owner.ts";
 import type { Task } from "../runtime/task.ts";
 import type { TaskBody } from "../runtime/task_body.ts";
 import { GroupCore } from "./group_core.ts";

@@ -11,7 +11,7 @@ import { getRuntime } from "../runtime/globals.ts";
 import { WAKE_MAYBE } from "../runtime/host.ts";
 import { reportToConsole } from "../runtime/observer.ts";
 import { coreOf } from "../runtime/runtime.ts";
-import { DEFAULT_GRACE_MS } from "../runtime/core.ts";
+import { DEFAULT_GRACE_MS } from "../runtime/root_owner.ts";
 import type { GroupOptions } from "./group_options.ts";
 import { type Scope, scope } from "./scope.ts";
 

@@ -5,7 +5,7 @@
  */
 
 export type { Completion } from "./completions.ts";
-export type { Timing } from "./group_core.ts";
+export type { Timing } from "./timings.ts";
 export type { GroupOptions } from "./group_options.ts";
 export { GroupClosedError, TaskGroupError } from "./group_errors.ts";
 export { Operation } from "./operation.ts";

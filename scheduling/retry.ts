@@ -16,7 +16,7 @@ import { currentHost, type Host, WAKE_INSIDE, type WakeSource } from "../runtime
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { RuntimeApi } from "../runtime/task_body.ts";
 import type { TimerEntry } from "../runtime/timer_wheel.ts";
-import { currentTask } from "./group_core.ts";
+import { currentTask } from "./current_task.ts";
 import type { GroupOptions } from "./group_options.ts";
 import type { Operation } from "./operation.ts";
 import { type Scope, scope } from "./scope.ts";

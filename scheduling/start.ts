@@ -5,7 +5,7 @@
  */
 
 import { type Host, WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
-import { failureOf } from "../runtime/core.ts";
+import { failureOf } from "../runtime/root_owner.ts";
 import type { JoinHandle } from "../runtime/join_handle.ts";
 import { TASK_FAILED } from "../runtime/outcome.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";

@@ -14,13 +14,14 @@ import type { Poll, Waker } from "../runtime/poll.ts";
 import type { Task } from "../runtime/task.ts";
 import type { SpawnOptions, TaskBody, TaskScope } from "../runtime/task_body.ts";
 import { type Completion, Completions } from "./completions.ts";
-import { GroupCore, type Timing } from "./group_core.ts";
+import { GroupCore } from "./group_core.ts";
 import { checkFlag, type GroupOptions } from "./group_options.ts";
 import { mapInGroup } from "./group_map.ts";
 import { GroupOperation } from "./group_operation.ts";
 import type { Operation } from "./operation.ts";
 import { StartOperation } from "./start.ts";
 import { unwatchForgotten, watchForgotten } from "./forgotten.ts";
+import type { Timing } from "./timings.ts";
 
 /** How to spawn into a group. */
 export interface GroupSpawnOptions extends SpawnOptions {

@@ -10,7 +10,7 @@
 import { callAs, storedOwner } from "../runtime/async_context.ts";
 import { typeOf } from "../runtime/clock.ts";
 import type { Task } from "../runtime/task.ts";
-import { currentTask } from "./group_core.ts";
+import { currentTask } from "./current_task.ts";
 import type { GroupOptions } from "./group_options.ts";
 import type { Operation } from "./operation.ts";
 import { type ScopeBody, ScopeOperation } from "./scope.ts";

@@ -121,7 +121,7 @@ export class ArenaAllocator {
   /**
    * As {@linkcode ArenaAllocator.allocate} without an object: answers the offset of the first byte in
    * {@linkcode ArenaAllocator.buffer}, or -1 when there is no room. In an arena that grows the numbers
-   * run on through all chunks: use {@linkcode ArenaAllocator.bytesAt}. No garbage.
+   * run on through all chunks: use {@linkcode ArenaAllocator.bytesAt}. No garbage. O(1).
    *
    * @throws {RangeError} If `bytes` is not a whole number above 0, or more than there can ever be
    *
@@ -148,7 +148,7 @@ export class ArenaAllocator {
 
   /**
    * A view of bytes that {@linkcode ArenaAllocator.allocateOffset} gave out. Whether they have been
-   * released and given out again it cannot tell: where that can happen, use blocks.
+   * released and given out again it cannot tell: where that can happen, use blocks. O(log chunks).
    *
    * @throws {TypeError} If a number is none
    * @throws {RangeError} If the bytes are not in one chunk
@@ -186,7 +186,8 @@ export class ArenaAllocator {
   }
 
   /**
-   * Gives back exactly what was allocated since the mark, and the marks made since. Chunks are kept.
+   * Gives back exactly what was allocated since the mark, and the marks made since. Chunks are
+   * kept. O(marks released).
    *
    * @throws {TypeError} If `mark` is not a mark of this arena
    * @throws {StaleMarkError} If it has been released: by itself, with an outer one or by a reset
@@ -196,13 +197,13 @@ export class ArenaAllocator {
     this.#frame--;
   }
 
-  /** Gives back everything. Chunks are kept. */
+  /** Gives back everything. Chunks are kept. O(marks). */
   reset(): void {
     this.#backTo(0);
     this.#serials[0] = ++this.#lastSerial;
   }
 
-  /** Lets go of the chunks that are not in use. */
+  /** Lets go of the chunks that are not in use. O(chunks). */
   trim(): void {
     this.#chunks.trim();
   }

@@ -88,14 +88,14 @@ export class FixedPool {
     return this.#blocks.high;
   }
 
-  /** Takes a block, the one freed last first; `null` when there is none. Not zeroed. */
+  /** Takes a block, the one freed last first; `null` when there is none. Not zeroed. O(1). */
   alloc(): Block | null {
     const block = this.#blocks.take(AS_BLOCK);
     return block < 0 ? null : makeBlock(this.#ledger, 0, block, this.blockSize);
   }
 
   /**
-   * Gives back a block.
+   * Gives back a block. O(1).
    *
    * @throws {TypeError} If `block` is not a block
    * @throws {ForeignBlockError} If another allocator made it
@@ -108,7 +108,7 @@ export class FixedPool {
   /**
    * As {@linkcode FixedPool.alloc} without an object: answers the offset of the first byte in
    * {@linkcode FixedPool.buffer}, or -1 when there is none. Freed with {@linkcode FixedPool.freeOffset}
-   * only. No garbage.
+   * only. No garbage. O(1).
    *
    * @example
    * ```ts
@@ -128,7 +128,7 @@ export class FixedPool {
 
   /**
    * Gives back what {@linkcode FixedPool.allocateOffset} answered. A second free is noticed unless
-   * the same offset has been given out again meanwhile: where that can happen, use blocks.
+   * the same offset has been given out again meanwhile: where that can happen, use blocks. O(1).
    *
    * @throws {TypeError} If `offset` is not a number
    * @throws {DoubleFreeError} If it has been freed
@@ -139,7 +139,7 @@ export class FixedPool {
   }
 
   /**
-   * A view of the block that {@linkcode FixedPool.allocateOffset} answered.
+   * A view of the block that {@linkcode FixedPool.allocateOffset} answered. O(1).
    *
    * @throws {TypeError} If `offset` is not a number
    * @throws {DoubleFreeError} If it has been freed

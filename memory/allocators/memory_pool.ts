@@ -70,7 +70,8 @@ export class MemoryPool {
   readonly #counts = { allocations: 0, frees: 0, failures: 0, defragmentations: 0, movedUnits: 0 };
 
   /**
-   * A pool over a buffer of its own, or over part of a given one. A rest smaller than the alignment is not used.
+   * A pool over a buffer of its own, or over part of a given one. A rest smaller than the alignment
+   * is not used.
    *
    * @throws {TypeError} If an option is of the wrong type, or the buffer resizable
    * @throws {RangeError} If a size, offset, alignment or threshold is out of range
@@ -105,7 +106,7 @@ export class MemoryPool {
   }
 
   /**
-   * Takes `bytes` bytes. They are not zeroed.
+   * Takes `bytes` bytes. They are not zeroed. O(1) or O(log n), see the class; more when it defragments first.
    *
    * @throws {RangeError} If `bytes` is not a whole number from 1 to the capacity
    * @throws {OutOfMemoryError} If there is no room now
@@ -116,7 +117,7 @@ export class MemoryPool {
     return makeBlock(this.#ledger, 0, slot, bytes);
   }
 
-  /** As {@linkcode MemoryPool.allocate}, but answers `undefined` when there is no room. */
+  /** As {@linkcode MemoryPool.allocate}, but answers `undefined` when there is no room. The same cost. */
   tryAllocate(bytes: number): Block | undefined {
     const slot = this.#take(bytes, FIXED);
     return slot === 0 ? undefined : makeBlock(this.#ledger, 0, slot, bytes);
@@ -124,7 +125,7 @@ export class MemoryPool {
 
   /**
    * Takes bytes that the pool may move when it defragments. Only this thread may use them, and only
-   * through the handle. It is freed like a block.
+   * through the handle. It is freed like a block. The same cost.
    *
    * @throws {RangeError} If `bytes` is not a whole number from 1 to the capacity
    * @throws {OutOfMemoryError} If there is no room now
@@ -136,7 +137,7 @@ export class MemoryPool {
   }
 
   /**
-   * Gives back a block or handle.
+   * Gives back a block or handle. O(1) or O(log n).
    *
    * @throws {TypeError} If `block` is not a block
    * @throws {ForeignBlockError} If another allocator made it
@@ -150,7 +151,7 @@ export class MemoryPool {
   /**
    * As {@linkcode MemoryPool.allocate} without an object: answers the offset of the first byte in
    * {@linkcode MemoryPool.buffer}, or -1 when there is no room. Freed with
-   * {@linkcode MemoryPool.freeOffset} only. No garbage.
+   * {@linkcode MemoryPool.freeOffset} only. No garbage. O(1) or O(log n).
    *
    * The first call makes a table of 4 bytes per unit of alignment, to know good offsets from bad.
    *
@@ -178,7 +179,7 @@ export class MemoryPool {
 
   /**
    * Gives back what {@linkcode MemoryPool.allocateOffset} answered. A second free is noticed unless
-   * the same offset has been given out again meanwhile: where that can happen, use blocks.
+   * the same offset has been given out again meanwhile: where that can happen, use blocks. O(1) or O(log n).
    *
    * @throws {TypeError} If `offset` is not a number
    * @throws {DoubleFreeError} If it has been freed
@@ -190,7 +191,7 @@ export class MemoryPool {
 
   /**
    * A view of what {@linkcode MemoryPool.allocateOffset} answered; all that was set aside for it, or
-   * the first `length` bytes.
+   * the first `length` bytes. O(1).
    *
    * @throws {TypeError} If `offset` or `length` is not a number
    * @throws {RangeError} If `length` is more than was set aside
@@ -232,7 +233,7 @@ export class MemoryPool {
     this.#core.reset();
   }
 
-  /** Makes the current use the highest and the lowest known. */
+  /** Makes the current use the highest and the lowest known. O(1). */
   resetWaterMarks(): void {
     this.#core.high = this.#core.low = this.#core.used;
   }

@@ -53,18 +53,18 @@ export class ScopedArena {
     this.#mark = arena.mark();
   }
 
-  /** Whether it has not ended: neither by itself, nor with an outer one or a reset of the arena. */
+  /** Whether it has not ended: neither by itself, nor with an outer one or a reset of the arena. O(1). */
   get isOpen(): boolean {
     return this.#mark.isLive;
   }
 
-  /** Bytes allocated since it began, in inner scopes too; 0 when it has ended. */
+  /** Bytes allocated since it began, in inner scopes too; 0 when it has ended. O(1). */
   get usedBytes(): number {
     return this.isOpen ? this.#arena.usedBytes - this.#start : 0;
   }
 
   /**
-   * As `ArenaAllocator.allocate`.
+   * As `ArenaAllocator.allocate`. O(1).
    *
    * @throws {StaleMarkError} If the scope has ended
    * @throws {RangeError} If `bytes` is not a whole number above 0, or more than there can ever be
@@ -76,7 +76,7 @@ export class ScopedArena {
   }
 
   /**
-   * As `ArenaAllocator.allocateOffset`.
+   * As `ArenaAllocator.allocateOffset`. O(1).
    *
    * @throws {StaleMarkError} If the scope has ended
    * @throws {RangeError} If `bytes` is not a whole number above 0, or more than there can ever be

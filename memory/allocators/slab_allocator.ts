@@ -87,7 +87,7 @@ export class SlabAllocator {
   }
 
   /**
-   * Takes `bytes` bytes. They are not zeroed.
+   * Takes `bytes` bytes. They are not zeroed. O(1), from the pool as `MemoryPool`.
    *
    * @throws {RangeError} If `bytes` is not a whole number from 1 to the largest class, or to the
    * capacity of the backing pool
@@ -99,7 +99,7 @@ export class SlabAllocator {
     return block;
   }
 
-  /** As {@linkcode SlabAllocator.allocate}, but answers `undefined` when there is no room. */
+  /** As {@linkcode SlabAllocator.allocate}, but answers `undefined` when there is no room. The same cost. */
   tryAllocate(bytes: number): Block | undefined {
     const offset = this.#take(bytes, AS_BLOCK);
     if (offset >= 0) return makeBlock(this.#ledger, 0, offset, bytes);
@@ -109,7 +109,7 @@ export class SlabAllocator {
   }
 
   /**
-   * Gives back a block.
+   * Gives back a block. O(classes).
    *
    * @throws {TypeError} If `block` is not a block
    * @throws {ForeignBlockError} If another allocator made it
@@ -127,7 +127,7 @@ export class SlabAllocator {
   /**
    * As {@linkcode SlabAllocator.allocate} without an object: answers the offset of the first byte in
    * {@linkcode SlabAllocator.buffer}, or -1 when there is no room. Freed with
-   * {@linkcode SlabAllocator.freeOffset} only. No garbage.
+   * {@linkcode SlabAllocator.freeOffset} only. No garbage. The same cost as `allocate`.
    *
    * @throws {RangeError} As `allocate`
    *
@@ -152,7 +152,7 @@ export class SlabAllocator {
 
   /**
    * Gives back what {@linkcode SlabAllocator.allocateOffset} answered. A second free is noticed unless
-   * the same offset has been given out again meanwhile: where that can happen, use blocks.
+   * the same offset has been given out again meanwhile: where that can happen, use blocks. O(classes).
    *
    * @throws {TypeError} If `offset` is not a number
    * @throws {DoubleFreeError} If it has been freed
@@ -167,7 +167,7 @@ export class SlabAllocator {
 
   /**
    * A view of what {@linkcode SlabAllocator.allocateOffset} answered; all that was set aside for it,
-   * or the first `length` bytes.
+   * or the first `length` bytes. O(classes).
    *
    * @throws {TypeError} If `offset` or `length` is not a number
    * @throws {RangeError} If `length` is more than was set aside

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { joinedBy, waitsFor } from "../../runtime/deadlock.ts";
 import { DeadlockError } from "../../runtime/errors.ts";
 import type { Task } from "../../runtime/task.ts";
 
@@ -18,15 +19,6 @@ import type { Task } from "../../runtime/task.ts";
 export interface Edges {
   children(): Iterable<Task<unknown>>;
   mustAwait(task: Task<unknown>): boolean;
-}
-
-/** Those `task` cannot go on before. */
-function* waitsFor(task: Task<unknown>): Generator<Task<unknown>> {
-  const { joining } = task;
-  if (joining !== undefined) yield joining;
-  const owner = task.awaitedOwner as Edges | undefined;
-  if (owner === undefined) return;
-  for (const child of owner.children()) if (owner.mustAwait(child)) yield child;
 }
 
 /** The path from `task` back to itself, if there is one. Each task is looked at once. */
@@ -51,7 +43,7 @@ function cycleThrough(task: Task<unknown>): Task<unknown>[] | undefined {
 
 /** True for a wait that a throw ends at once. */
 function isBreakable(task: Task<unknown>): boolean {
-  return task.joining !== undefined ||
+  return joinedBy(task) !== undefined ||
     (task.awaiting as { readonly isLockWait?: boolean } | undefined)?.isLockWait === true;
 }
 

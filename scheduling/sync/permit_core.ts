@@ -18,6 +18,7 @@ import {
   type WakeSource,
 } from "../../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../../runtime/poll.ts";
+import { waitsFor } from "../../runtime/deadlock.ts";
 import { Task } from "../../runtime/task.ts";
 import { type Edges, watchForCycle } from "./lock_cycles.ts";
 import { Permit } from "./permit.ts";
@@ -338,7 +339,7 @@ export class PermitCore {
     let looked = 0;
     for (let hold = this.#firstHold; hold !== undefined; hold = hold.nextHold) {
       const task = hold.task as Task<unknown> | undefined;
-      if (task?.joining !== undefined || task?.awaitedOwner !== undefined) return true;
+      if (task !== undefined && !waitsFor(task).next().done) return true;
       if (++looked > LOOKED_AT) return false;
     }
     return false;

@@ -7,7 +7,7 @@
 import type { Core } from "../../runtime/core.ts";
 import { getRuntime } from "../../runtime/globals.ts";
 import { coreOf } from "../../runtime/runtime.ts";
-import { currentTask } from "../group_core.ts";
+import { currentTask } from "../current_task.ts";
 import { checkFlag } from "../group_options.ts";
 import type { Operation } from "../operation.ts";
 import { argCalls, type Calls, itemCalls } from "./call_lists.ts";

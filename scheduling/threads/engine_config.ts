@@ -5,7 +5,7 @@
  */
 
 import { checkDuration, checkInteger, typeOf } from "../../runtime/clock.ts";
-import { DEFAULT_GRACE_MS } from "../../runtime/core.ts";
+import { DEFAULT_GRACE_MS } from "../../runtime/root_owner.ts";
 import { checkFlag, mustBeOptions } from "../group_options.ts";
 import type { Latency } from "./dispatch_types.ts";
 import { type EngineHooks, EngineWatch } from "./engine_hooks.ts";

@@ -227,7 +227,7 @@ chapter("a signal from outside, a service in the background, a handshake");
 chapter("each one, two at a time");
 {
   const done: number[] = [];
-  await parallelForEach([5, 1, 3], async (n, _i, task) => {
+  await parallelForEach([50, 1, 3], async (n, _i, task) => {
     await task.sleep(n * 4);
     done.push(n);
   }, { maxConcurrency: 2 });
