@@ -56,18 +56,6 @@ class Balance {
       this.closed++;
     }
   }
-
-  async *slow<T>(values: Iterable<T>): AsyncGenerator<T, void> {
-    this.opened++;
-    try {
-      for (const value of values) {
-        await sleep(1);
-        yield value;
-      }
-    } finally {
-      this.closed++;
-    }
-  }
 }
 
 for (const capacity of [0, 1, 2]) {
@@ -263,7 +251,7 @@ const streams: Record<string, (balance: Balance) => AsyncIterable<unknown>> = {
       }
     }),
   "mapConcurrent as ready": (b) =>
-    mapConcurrent(b.slow([3, 1, 2]), { limit: 2, ordered: false }, async (n) => {
+    mapConcurrent(b.source([3, 1, 2]), { limit: 2, ordered: false }, async (n) => {
       b.opened++;
       try {
         await sleep(n);

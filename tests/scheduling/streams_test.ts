@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { Channel, debounce, mapConcurrent, merge, throttle, zip } from "@vais/runtime";
+import { Channel, debounce, mapConcurrent, merge, sleep, throttle, zip } from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
 import { test } from "../support/test.ts";
 
@@ -60,6 +60,27 @@ test("mapConcurrent: at most limit in work or waiting, in order or as ready, and
     ),
     { numRuns: 300 },
   );
+});
+
+test("an async generator that is in the middle of next() is told, and closes when it can", async () => {
+  await using runtime = new SimulatedRuntime();
+  const log: string[] = [];
+  async function* slow(): AsyncGenerator<number> {
+    try {
+      for (let i = 0;; i++) {
+        await sleep(10);
+        yield i;
+      }
+    } finally {
+      log.push("closed");
+    }
+  }
+  await runtime.spawn(async () => {
+    for await (const n of mapConcurrent(slow(), { limit: 2 }, (n) => n)) if (n === 1) break;
+    log.push("left");
+  });
+  await runtime.spawn(() => sleep(100));
+  assertEquals([log, runtime.clock.now()], [["left", "closed"], 120]);
 });
 
 test("zip and merge end as their sources do; an error closes the others", async () => {
