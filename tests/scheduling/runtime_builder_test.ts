@@ -72,9 +72,7 @@ test("spawn of a name runs on workers, spawn of a body here; both are tasks of t
 
 test("blockOn builds, runs and closes; without workers everything runs here", async () => {
   const answer = await Runtime.builder<Tasks>().numWorkers(0).module(MODULE)
-    .blockOn(function* () {
-      return 6 * 7;
-    });
+    .blockOn(() => 6 * 7);
   assertEquals(answer, 42);
   const failure = new Error("body failed");
   const error = await Runtime.builder().numWorkers(1).blockOn(() => {
