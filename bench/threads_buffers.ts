@@ -10,8 +10,8 @@
  *
  * @module
  */
-import { type Bench, type Cell, check, size, time } from "./bench.ts";
-import { type Call, engineOf, ours, peers, pipeline, watched } from "./threads/pools.ts";
+import { type Bench, type Cell, check, size } from "./bench.ts";
+import { type Call, engineOf, ours, peers, perTask, pipeline, watched } from "./threads/pools.ts";
 
 const BYTES = 65_536;
 const WINDOW = 16;
@@ -39,15 +39,15 @@ function buffers(
     const places = Array.from({ length: WINDOW }, make);
     return async () => {
       let wrong = 0;
-      const ms = await time(() =>
-        watched(() =>
+      const figures = await perTask(
+        count,
+        () =>
           pipeline(count, WINDOW, async (n, lane) => {
             if (await call("ends", write(places[lane]!, n)) !== expected(n)) wrong++;
-          })
-        )
+          }),
       );
       check(wrong, 0, "number of wrong results");
-      return ms * 1e3 / count;
+      return figures;
     };
   };
 }
@@ -63,17 +63,17 @@ const moved: Cell = async () => {
   const engine = await engineOf();
   return async () => {
     let wrong = 0;
-    const ms = await time(() =>
-      watched(() =>
+    const figures = await perTask(
+      THEIRS,
+      () =>
         pipeline(THEIRS, WINDOW, async (n) => {
           const bytes = write(plain(), n);
           const task = engine.run("ends", [bytes], { transfer: [bytes.buffer as ArrayBuffer] });
           if (await task !== expected(n)) wrong++;
-        })
-      )
+        }),
     );
     check(wrong, 0, "number of wrong results");
-    return ms * 1e3 / THEIRS;
+    return figures;
   };
 };
 
@@ -146,6 +146,14 @@ export const bench: Bench = {
       reference,
       unit: "µs",
     })),
+    ...["copied", "leased"].flatMap((kind) =>
+      ["piscina tuned", "poolifier"].map((peer) => ({
+        work: `CPU time of all threads, 64 KiB, ${kind}`,
+        ours: `${kind}.cpu`,
+        reference: `${peer}.cpu`,
+        unit: "µs",
+      }))
+    ),
     { work: "64 KiB, posted as it is", ours: "posted", reference: "copied", unit: "µs" },
     { work: "64 KiB, made and moved", ours: "moved", reference: "copied", unit: "µs" },
   ],

@@ -3,10 +3,10 @@
  *
  * `fib` is fib(27), 200 times, in ms; the reference is the same on one thread, the caller's. `grain` is the
  * length of a task, in µs, from which on two threads are faster than the caller by itself; `each` with a promise
- * for each task, 256 in flight, `batch` with one for all. `uneven` is a burst of 16 tasks of 5 µs, but one, in a
- * random place of the first half, takes a hundred times as long; before each burst come some of 5 µs only. The
- * figure is how long it takes until the short ones are done, in µs: without stealing those behind the long one wait
- * for it.
+ * for each task, 256 in flight, `batch` with one for all; 1024 is where it stops looking. `uneven` is a burst
+ * of 32 tasks of 3 µs, but one, in a random place of the first half, takes a hundred times as long; before each
+ * burst come some of 3 µs only. The figure is how long it takes until the short ones are done, in µs: without
+ * stealing those behind the long one wait for it. All of it needs two idle cores to mean anything.
  *
  * @module
  */
@@ -23,8 +23,8 @@ const WINDOW = 256;
 const OUR_MOST = 40_000;
 const THEIR_MOST = 1_000;
 const BURSTS = size(300, 60);
-const BURST = 16;
-const SHORT_US = 5;
+const BURST = 32;
+const SHORT_US = 3;
 const LONG = 100;
 
 function fibs(

@@ -10,7 +10,8 @@ import { spin } from "./tasks.ts";
 export type Spins = (steps: number, count: number) => Promise<number>;
 
 const SHORTEST_US = 0.25;
-const LONGEST_US = 1_024;
+/** No longer tasks are tried. */
+export const LONGEST_US = 1_024;
 /** How long all tasks of one length take, for the caller by itself. */
 const SERIES_MS = 20;
 const TRIES = 3;
@@ -23,7 +24,10 @@ export async function stepsPerUs(): Promise<number> {
   return steps / (least * 1e3);
 }
 
-/** The shortest task, in µs, that threads are as fast with, between two measured lengths by their ratios. */
+/**
+ * The shortest task, in µs, that threads are as fast with, between two measured lengths by their ratios. At
+ * most {@linkcode LONGEST_US}, also when threads are slower even then.
+ */
 export async function breakEven(perUs: number, mostTasks: number, spins: Spins): Promise<number> {
   let before = Infinity;
   for (let us = SHORTEST_US; us <= LONGEST_US; us *= 2) {
@@ -36,7 +40,7 @@ export async function breakEven(perUs: number, mostTasks: number, spins: Spins):
     }
     before = ratio;
   }
-  throw new Error(`threads are not faster with tasks of ${LONGEST_US} µs either`);
+  return LONGEST_US;
 }
 
 /** The time of the threads by that of the caller, the best of some tries. */

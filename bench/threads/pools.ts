@@ -6,7 +6,10 @@
  *
  * @module
  */
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { Engine, type EngineConfig } from "@vais/runtime";
+import { time } from "../bench.ts";
 import { piscina, poolifier, tinypool } from "../peers.ts";
 import type * as tasks from "./tasks.ts";
 
@@ -24,7 +27,9 @@ const PATIENCE_MS = 30_000;
 
 // Benches are bundled: the address is that of a bench, `threads*.mjs`.
 const MODULE = new URL("./threads/tasks.mjs", import.meta.url);
-const POOLIFIER_WORKER = new URL("./threads/poolifier_worker.mjs", import.meta.url);
+const WORKER_URL = new URL("./threads/poolifier_worker.mjs", import.meta.url);
+/** poolifier takes a path, its package for Web Workers a URL. */
+const WORKER = "Deno" in globalThis ? WORKER_URL : fileURLToPath(WORKER_URL);
 const SIZE = { minThreads: THREADS, maxThreads: THREADS };
 
 /** Our engine. */
@@ -62,7 +67,7 @@ export const peers = {
   },
   "poolifier": async () => {
     const { FixedThreadPool } = await poolifier();
-    const pool = new FixedThreadPool(THREADS, POOLIFIER_WORKER);
+    const pool = new FixedThreadPool(THREADS, WORKER);
     return (name, argument) => pool.execute(argument, name);
   },
 } as const satisfies Record<string, () => Promise<Call>>;
@@ -79,6 +84,17 @@ export async function watched<T>(work: () => PromiseLike<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Figures of `count` tasks, in µs a task: how long they take, and the CPU time of all threads as `cpu`. */
+export async function perTask(
+  count: number,
+  work: () => PromiseLike<unknown>,
+): Promise<{ readonly "": number; readonly cpu: number }> {
+  const before = process.cpuUsage();
+  const ms = await time(() => watched(work));
+  const { user, system } = process.cpuUsage(before);
+  return { "": ms * 1e3 / count, cpu: (user + system) / count };
 }
 
 /** Does `count` jobs, `window` at once, the next when one has ended; `lane` is which of the window's places it has. */

@@ -52,7 +52,7 @@ export class ArgTable {
   isFor(arg: unknown): boolean {
     if (typeof arg === "number") return !Number.isFinite(arg) || Object.is(arg, -0);
     if (typeof arg !== "object" || arg === null) return arg === undefined;
-    return ArrayBuffer.isView(arg) || isSharedBuffer(arg);
+    return ArrayBuffer.isView(arg) || arg instanceof SharedArrayBuffer;
   }
 
   /** Writes those of `args`: how many, or -1 when one cannot be written. */
@@ -114,12 +114,13 @@ export class ArgTable {
   }
 
   #copy(arg: unknown, at: number): boolean {
-    if (!this.#copies || !ArrayBuffer.isView(arg) || isSharedBuffer(arg.buffer)) return false;
+    if (!this.#copies || !ArrayBuffer.isView(arg)) return false;
+    if (arg.buffer instanceof SharedArrayBuffer) return false;
     const block = this.#blocks.take(arg.byteLength, this.#owner);
     if (block === NO_BLOCK) return false;
     this.copied.push(block);
     const offset = this.#blocks.offsetOf(block);
-    const from = new Uint8Array(arg.buffer as ArrayBuffer, arg.byteOffset, arg.byteLength);
+    const from = new Uint8Array(arg.buffer, arg.byteOffset, arg.byteLength);
     new Uint8Array(this.#data, offset, arg.byteLength).set(from);
     return this.#buffers.writeAs(arg, this.#data, offset, this.#numbers, at);
   }
@@ -127,8 +128,4 @@ export class ArgTable {
   #at(slot: number, entry: number): number {
     return slot * this.#region.inlineBytes / 8 + entry * ENTRY_NUMBERS;
   }
-}
-
-function isSharedBuffer(value: unknown): boolean {
-  return Object.prototype.toString.call(value) === "[object SharedArrayBuffer]";
 }

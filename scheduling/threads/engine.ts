@@ -287,12 +287,14 @@ export class Engine<M extends object = AnyModule> implements AsyncDisposable {
   ): ThreadStream<CallItem<M, F>> {
     const { work } = this.#core;
     const number = work.functions.numberOf(fn, "stream", "stream");
+    const given = checkArgs(args, "stream");
+    const checked = options === undefined ? undefined : checkRunOptions(options, "stream");
     const window = checkStreamWindow(options);
     const stream = new EngineStream<CallItem<M, F>>(work, this.#nextStream++, window);
     stream.begun(this.#core.begin(work, {
       fn: number,
-      args: [stream.id, window, ...checkArgs(args, "stream")],
-      options: options === undefined ? undefined : checkRunOptions(options, "stream"),
+      args: [stream.id, window, ...given],
+      options: checked,
       whenSettled: (error) => stream.taskSettled(error),
     }));
     return stream;

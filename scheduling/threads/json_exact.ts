@@ -18,6 +18,18 @@ export function isJsonExact(value: unknown): boolean {
     : isExactPrimitive(value);
 }
 
+/** The same for an array of values that this code has made: it has no holes, and no keys but its indices. */
+export function areJsonExact(values: readonly unknown[]): boolean {
+  let seen: Seen | undefined;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value !== "object" || value === null) {
+      if (!isExactPrimitive(value)) return false;
+    } else if (!isExactObject(value, 1, seen ??= new Seen())) return false;
+  }
+  return true;
+}
+
 function isExact(value: unknown, depth: number, seen: Seen): boolean {
   return typeof value === "object" && value !== null
     ? isExactObject(value, depth + 1, seen)

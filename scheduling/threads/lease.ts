@@ -40,15 +40,12 @@ export class Leases {
 
   /** The lease that `view` is over; undefined when it is over none of this thread's. */
   of(view: ArrayBufferView): Lease | undefined {
-    return view.buffer === this.#data
-      ? this.#open.get(this.#blocks.blockAt(view.byteOffset))
-      : undefined;
+    return this.#open.get(this.blockOf(view));
   }
 
   /** A view that another thread handed over: from now on this thread's lease. */
   adopt(value: unknown, from: number): void {
-    if (!ArrayBuffer.isView(value) || value.buffer !== this.#data) return;
-    const block = this.#blocks.blockAt(value.byteOffset);
+    const block = this.blockOf(value);
     if (block !== NO_BLOCK && this.#blocks.hand(block, from, this.#owner)) {
       this.#lease(block, this.#blocks.bytesOf(block));
     }
@@ -56,8 +53,13 @@ export class Leases {
 
   /** A view that was handed over: no lease of this thread any more. */
   forget(value: unknown): void {
-    if (!ArrayBuffer.isView(value) || value.buffer !== this.#data) return;
-    this.#open.delete(this.#blocks.blockAt(value.byteOffset));
+    this.#open.delete(this.blockOf(value));
+  }
+
+  /** The block that a view is over, whoever has it; NO_BLOCK for anything else. */
+  blockOf(value: unknown): number {
+    if (!ArrayBuffer.isView(value) || value.buffer !== this.#data) return NO_BLOCK;
+    return this.#blocks.blockAt(value.byteOffset);
   }
 
   #lease(block: number, length: number): Lease {

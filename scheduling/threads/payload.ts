@@ -22,7 +22,7 @@ import {
   RECORD_WORDS,
 } from "./dispatch_region.ts";
 import type { TaskFunction } from "./dispatch_types.ts";
-import { isJsonExact } from "./json_exact.ts";
+import { areJsonExact, isJsonExact } from "./json_exact.ts";
 import { NO_BLOCK, type SharedBlocks } from "./shared_blocks.ts";
 import type { SharedBuffers } from "./shared_views.ts";
 import { SlotText } from "./slot_text.ts";
@@ -253,8 +253,8 @@ export class Payload {
   #writeText(slot: number, args: readonly unknown[], entries: number): boolean {
     const table = this.#table;
     try {
-      const plain = entries === 0 ? args : args.map((arg) => table.isFor(arg) ? null : arg);
-      return isJsonExact(plain) &&
+      const plain = args.map((arg) => table.isFor(arg) ? null : arg);
+      return areJsonExact(plain) &&
         this.#text.write(slot, JSON.stringify(plain), ArgTable.bytesOf(entries));
     } catch {
       return false;

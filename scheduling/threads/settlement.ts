@@ -79,7 +79,7 @@ export class Settlement implements Losses {
     if (kind === TEXT || kind === (TEXT | THREW)) {
       const block = payload.blockOf(slot);
       if (block !== NO_BLOCK) this.#blocks.give(block, FIRST_WORKER + worker);
-    } else if (kind === VIEW) this.#leases.adopt(value, FIRST_WORKER + worker);
+    } else if (kind === VIEW) this.#adopt(slot, worker, value);
     if (kind === OBSOLETE) this.#fail(slot, "obsolete", undefined);
     else if (kind >= THREW) this.#fail(slot, "threw", this.#decoded(value));
     else this.#succeed(slot, value);
@@ -140,6 +140,16 @@ export class Settlement implements Losses {
         throw error;
       });
     }
+  }
+
+  /** A result over a block of the worker's, or over an argument that was copied: now it is a lease. */
+  #adopt(slot: number, worker: number, value: unknown): void {
+    this.#leases.adopt(value, FIRST_WORKER + worker);
+    const lent = this.#leased.get(slot);
+    const block = lent === undefined ? NO_BLOCK : this.#leases.blockOf(value);
+    if (block === NO_BLOCK || !lent!.includes(block)) return;
+    this.#leased.set(slot, lent!.filter((one) => one !== block));
+    this.#leases.adopt(value, MAIN_OWNER);
   }
 
   #succeed(slot: number, value: unknown): void {

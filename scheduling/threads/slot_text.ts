@@ -21,6 +21,8 @@ export class SlotText {
   readonly #owner: number;
   readonly #areas: (Uint8Array | undefined)[] = [];
   readonly #scratch = new Uint8Array(SHORT);
+  /** Its beginnings, by length. */
+  readonly #scratches: (Uint8Array | undefined)[] = [];
 
   /** Blocks are leased to `owner`. */
   constructor(
@@ -41,7 +43,8 @@ export class SlotText {
     const record = this.#recordAt(slot);
     this.#words[record + BLOCK] = NO_BLOCK;
     if (from + text.length <= this.#region.inlineBytes) {
-      const { read, written } = encoder.encodeInto(text, this.#areaOf(slot).subarray(from));
+      const area = this.#areaOf(slot);
+      const { read, written } = encoder.encodeInto(text, from === 0 ? area : area.subarray(from));
       if (read === text.length) {
         this.#words[record + LENGTH] = written;
         return true;
@@ -60,9 +63,13 @@ export class SlotText {
     const bytes = block === NO_BLOCK
       ? this.#areaOf(slot).subarray(from, from + length)
       : new Uint8Array(this.#data, this.#blocks.offsetOf(block), length);
-    const copy = length <= SHORT ? this.#scratch.subarray(0, length) : new Uint8Array(length);
+    const copy = length <= SHORT ? this.#scratchOf(length) : new Uint8Array(length);
     copy.set(bytes);
     return decoder.decode(copy);
+  }
+
+  #scratchOf(length: number): Uint8Array {
+    return this.#scratches[length] ??= this.#scratch.subarray(0, length);
   }
 
   #writeBlock(slot: number, text: string, bytes: number): boolean {

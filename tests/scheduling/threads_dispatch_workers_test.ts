@@ -166,12 +166,19 @@ test("shared buffers go by reference once they are shared; others as messages do
 });
 
 test("buffers are copied into shared blocks when asked for", async () => {
-  const functions = "[(bytes) => [bytes.length, bytes[99], bytes.buffer.constructor.name]]";
+  const functions =
+    "[(bytes) => [bytes.length, bytes[99], bytes.buffer.constructor.name], (x) => x]";
   await withPool(functions, { workers: 1, copyBuffers: true }, async ({ dispatcher }) => {
     const bytes = new Uint8Array(60_000).fill(3);
     const sink = new Call();
     assertEquals(typeof dispatcher.submit(0, [bytes], sink), "number");
     assertEquals(await sink.promise, [60_000, 3, "SharedArrayBuffer"]);
+    assertEquals(dispatcher.blocksInUse, 0);
+    const same = new Call();
+    dispatcher.submit(1, [bytes], same);
+    const back = await same.promise as Uint8Array; // over the same block: a lease now
+    assertEquals([back.length, back[59_999], dispatcher.blocksInUse], [60_000, 3, 1]);
+    dispatcher.leaseOf(back)!.release();
     assertEquals(dispatcher.blocksInUse, 0);
   });
 });

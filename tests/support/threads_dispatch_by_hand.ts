@@ -79,6 +79,12 @@ export class WorkerByHand {
     return this.#steps.beginSleep();
   }
 
+  /** Goes on after sleep, which somebody has ended. */
+  wake(): void {
+    this.#steps.wakeSelf();
+    this.#steps.park(0);
+  }
+
   #argsOf(slot: number): unknown[] {
     return this.#payload.kindOf(slot) === MESSAGE ? [] : this.#payload.readArgs(slot)!;
   }
