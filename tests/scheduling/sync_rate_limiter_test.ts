@@ -120,7 +120,7 @@ test("RateLimiter gives tokens exactly when its model does: 10 000 programs with
     assertEquals([limiter.waiting, runtime.metrics().timers], [0, 0]);
   });
   assert(programsRun > PROGRAMS * 0.7, `${programsRun}`);
-  for (const count of Object.values(seen)) assert(count > 2_000, JSON.stringify(seen));
+  for (const count of Object.values(seen)) assert(count > PROGRAMS / 5, JSON.stringify(seen));
 });
 
 // ---- single situations --------------------------------------------------------------------------

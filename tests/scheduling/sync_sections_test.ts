@@ -19,7 +19,7 @@ import {
 } from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
 import { assertNothingLeft, hostDelay, within } from "../support/probes.ts";
-import { forPrograms } from "../support/sync_actors.ts";
+import { forPrograms, PROGRAMS } from "../support/sync_actors.ts";
 import { test } from "../support/test.ts";
 
 // ---- programs -----------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ test("withPermit holds its permit for exactly as long as the body runs: 10 000 p
     for (const end of await sections(program)) seen.set(end, (seen.get(end) ?? 0) + 1);
   });
   for (const end of ["ok", "cancelled", "Error", "TimeoutError"]) {
-    assert((seen.get(end) ?? 0) > 300, `${end}: ${seen.get(end)}`);
+    assert((seen.get(end) ?? 0) > PROGRAMS / 40, `${end}: ${seen.get(end)}`);
   }
 });
 
