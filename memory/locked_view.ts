@@ -12,7 +12,22 @@ import { checkInteger } from "./check.ts";
 import { type Handle, View } from "./layout.ts";
 import { type LockWord, MOST_WORKER } from "./lock_word.ts";
 
-/** A structure whose every operation takes one lock. */
+/**
+ * A structure whose every operation takes one lock, which can be recovered from a worker that has ended.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { PriorityQueue } from "@vais/runtime/memory";
+ *
+ * const queue = PriorityQueue.create(8);
+ * const inWorker = PriorityQueue.attach(queue.handle, { worker: 1 }); // in worker 1
+ * inWorker.push(5);
+ * // Later, when worker 1 has ended, however it ended:
+ * queue.recover(1);
+ * assertEquals([queue.holder, queue.pop()], [undefined, 5]);
+ * ```
+ */
 export abstract class LockedView<K extends string = string> extends View<K> {
   readonly #lock: LockWord;
   /** The number that this view takes the lock with: given, or drawn. */

@@ -203,3 +203,42 @@ export const check = ({ handle }, [, recovered, [put, got]]) => {
 };
 `,
 });
+
+explored({
+  name: "PriorityQueue, a waiter that dies when it is woken keeps nobody asleep after recover",
+  uses: "PriorityQueue",
+  threads: 4,
+  spinLimit: 100,
+  text: `
+export const setup = () => ({ handle: PriorityQueue.create(4, { worker: 9 }).handle, dead: words(1) });
+const push = (worker) => ({ handle }) => PriorityQueue.attach(handle, { worker }).push(worker);
+const diesAwake = ({ handle, dead }) => {
+  const view = PriorityQueue.attach(handle, { worker: 2 });
+  const { load, wait } = Atomics;
+  Atomics.wait = (...args) => {
+    Atomics.load = () => {
+      throw new Error("died");
+    };
+    return wait(...args);
+  };
+  try {
+    view.push(2);
+  } catch {
+    return "died";
+  } finally {
+    Object.assign(Atomics, { load, wait });
+    Atomics.store(dead, 0, 1);
+  }
+};
+export const threads = [push(1), diesAwake, push(3), ({ handle, dead }) => {
+  const view = PriorityQueue.attach(handle, { worker: 4 });
+  until((is) => is === 1, () => Atomics.load(dead, 0));
+  return view.recover(2);
+}];
+export const check = ({ handle }, [, died, , recovered]) => {
+  const queue = PriorityQueue.attach(handle, { worker: 9 });
+  equal([recovered, queue.holder === undefined], [false, true], "after");
+  equal(queue.drain().sort(), died === "died" ? [1, 3] : [1, 2, 3], "items");
+};
+`,
+});

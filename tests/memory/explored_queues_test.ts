@@ -45,6 +45,46 @@ explored({
 });
 
 explored({
+  name: "MpmcQueue, laps: what a view remembers of head and tail is old",
+  uses: "MpmcQueue",
+  threads: 2,
+  text: MPMC(-6, "run(1, 2, 0, 3, 0, 4), run(0, 0, 5, 0, 0, 6)"),
+});
+
+explored({
+  name: "MpmcQueue, closed while others add and take: FULL, EMPTY and CLOSED are exact",
+  uses: "MpmcQueue",
+  threads: 3,
+  text: `
+export const setup = () => MpmcQueue.create(2).handle;
+export const threads = [
+  (handle) => {
+    const queue = MpmcQueue.attach(handle);
+    return [1, 2, 3].map((value) => String(queue.push(value)));
+  },
+  (handle) => {
+    const queue = MpmcQueue.attach(handle);
+    return [queue.pop(), queue.pop(), queue.pop()].map(String);
+  },
+  (handle) => MpmcQueue.attach(handle).close(),
+];
+export const check = (handle, [pushed, popped]) => {
+  const queue = MpmcQueue.attach(handle);
+  const CLOSED = "Symbol(CLOSED)";
+  const first = pushed.indexOf(CLOSED);
+  if (first >= 0) equal(pushed.slice(first).every((one) => one === CLOSED), true, "open again");
+  const drained = popped.indexOf(CLOSED);
+  if (drained >= 0) equal(popped.slice(drained).every((one) => one === CLOSED), true, "filled again");
+  const left = [];
+  for (let value = queue.pop(); typeof value === "number"; value = queue.pop()) left.push(value);
+  equal([String(queue.pop()), String(queue.push(9))], [CLOSED, CLOSED], "end");
+  const taken = popped.map(Number).filter((value) => value > 0);
+  equal([...taken, ...left], [1, 2, 3].filter((_, i) => pushed[i] === "true"), "items");
+};
+`,
+});
+
+explored({
   name: "RecordQueue, records stay whole",
   uses: "RecordQueue",
   threads: 2,
@@ -117,6 +157,26 @@ export const check = (handle, [next, got]) => {
   for (let value = queue.pop(); value !== EMPTY; value = queue.pop()) got.push(value);
   equal(got, Array.from({ length: next - 1 }, (_, i) => i + 1), "got");
 };
+`,
+});
+
+explored({
+  name: "LockFreeQueue, laps: what a side remembers of the other is old",
+  uses: "LockFreeQueue",
+  threads: 2,
+  text: `
+export const setup = () => LockFreeQueue.create(2, { start: -3 }).handle;
+export const model = queueModel({ capacity: 2 });
+export const threads = [
+  (handle, call) => {
+    const queue = LockFreeQueue.attach(handle);
+    for (let value = 1; value <= 7; value++) call("push", value, () => queue.push(value));
+  },
+  (handle, call) => {
+    const queue = LockFreeQueue.attach(handle);
+    for (let i = 0; i < 7; i++) call("pop", undefined, () => queue.pop());
+  },
+];
 `,
 });
 
