@@ -256,6 +256,7 @@ export { Agenda, type AgendaJson } from "./threads/agenda.ts";
 export type { AgendaOptions, AgendaStats, WorkerState } from "./threads/agenda_options.ts";
 export {
   Tasklet,
+  type TaskletClosure,
   type TaskletJson,
   type TaskletMetadata,
   type TaskletOptions,

@@ -22,7 +22,13 @@ import {
 } from "./agenda_options.ts";
 import { AgendaPool } from "./agenda_pool.ts";
 import { EngineClosedError } from "./engine_errors.ts";
-import { Tasklet, type TaskletJson, type TaskletOptions, type TaskletPriority } from "./tasklet.ts";
+import {
+  laneOf,
+  Tasklet,
+  type TaskletJson,
+  type TaskletOptions,
+  type TaskletPriority,
+} from "./tasklet.ts";
 
 /** An agenda's permanent tasklets, by lane: the keys of RefPerSys. */
 export interface AgendaJson {
@@ -154,7 +160,14 @@ export class Agenda implements AsyncDisposable {
     const fn = this.#pool.functionOf(made.closure);
     const id = this.#nextId++;
     const sinceMs = systemClock.now();
-    const entry: AgendaEntry = { id, tasklet: made, fn, lane: made.lane, sinceMs, ref: undefined };
+    const entry: AgendaEntry = {
+      id,
+      tasklet: made,
+      fn,
+      lane: laneOf(made),
+      sinceMs,
+      ref: undefined,
+    };
     this.#entries.set(id, entry);
     this.#counts.added++;
     this.#lanes.putOutside(entry);

@@ -14,12 +14,12 @@ import {
   NEEDS_MESSAGE,
   type ResultSink,
   type TaskFailure,
-  type TaskFunction,
 } from "./dispatch_types.ts";
 import type { WorkerInfo } from "./engine_hooks.ts";
 import { EngineTimers } from "./engine_timers.ts";
 import { FunctionTable } from "./function_table.ts";
 import { ThreadPool } from "./pool.ts";
+import type { TaskletClosure } from "./tasklet.ts";
 import type { PoolListener } from "./pool_options.ts";
 import type { ThreadReport } from "./thread_setup.ts";
 import { WorkerLostError } from "./worker_errors.ts";
@@ -79,7 +79,7 @@ export class AgendaPool implements PoolListener, ResultSink {
   }
 
   /** The number of a function. Throws `TypeError` if there is none. */
-  functionOf(closure: string | TaskFunction): number {
+  functionOf(closure: TaskletClosure): number {
     return this.#functions.numberOf(closure, "call", "add a tasklet");
   }
 

@@ -6,12 +6,15 @@
 
 import { typeOf } from "../../runtime/clock.ts";
 import type { Lane } from "./dispatch_types.ts";
-import type { TaskFunction } from "./dispatch_types.ts";
 
 /** The lanes of an agenda, the first of which is looked at first. */
 export type TaskletPriority = "high" | "normal" | "low";
 
 const LANES: Readonly<Record<TaskletPriority, Lane>> = { high: 0, normal: 1, low: 2 };
+
+/** What a tasklet calls: the name of an export of the agenda's module, or a self-contained function. */
+// deno-lint-ignore no-explicit-any -- any function: its arguments are checked by nobody
+export type TaskletClosure = string | ((...args: any[]) => unknown);
 
 /** What an agenda knows of a tasklet beside what it calls; anything of the owner's own. */
 export interface TaskletMetadata {
@@ -26,7 +29,7 @@ export interface TaskletMetadata {
 /** How to make a {@linkcode Tasklet}. */
 export interface TaskletOptions {
   /** What is called: an export of the agenda's module, or a self-contained function. */
-  readonly closure: string | TaskFunction;
+  readonly closure: TaskletClosure;
   /** What it is called with; copied as `postMessage` does. Default: nothing. */
   readonly args?: readonly unknown[];
   /** Its lane. Default `"normal"`. */
@@ -41,9 +44,13 @@ export interface TaskletOptions {
 
 /** A permanent tasklet, as JSON has it. */
 export interface TaskletJson {
+  /** The name of an export. */
   readonly closure: string;
+  /** What it is called with. */
   readonly args: readonly unknown[];
+  /** From when on it is dropped, in ms of `Date.now()`. */
   readonly obsoleteAt?: number;
+  /** See {@linkcode TaskletMetadata}. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
@@ -62,7 +69,7 @@ export interface TaskletJson {
  */
 export class Tasklet {
   /** What is called. */
-  readonly closure: string | TaskFunction;
+  readonly closure: TaskletClosure;
   /** What it is called with. */
   readonly args: readonly unknown[];
   /** Its lane. */
@@ -75,6 +82,8 @@ export class Tasklet {
   readonly metadata: TaskletMetadata;
 
   /**
+   * A tasklet that is in no agenda.
+   *
    * @throws {TypeError} If an option has the wrong type, or a permanent tasklet could not be written as JSON
    * @throws {RangeError} If there is no such priority, or `obsoleteAt` is no point in time
    */
@@ -119,11 +128,6 @@ export class Tasklet {
     if (permanent) checkPermanent(this, action);
   }
 
-  /** Its lane's number. */
-  get lane(): Lane {
-    return LANES[this.priority];
-  }
-
   /** Of a permanent one. */
   toJSON(): TaskletJson {
     const { closure, args, obsoleteAt, metadata } = this;
@@ -134,6 +138,11 @@ export class Tasklet {
     }
     return { closure, args, ...(obsoleteAt === Infinity ? {} : { obsoleteAt }), metadata };
   }
+}
+
+/** The lane of a tasklet's priority. */
+export function laneOf({ priority }: Tasklet): Lane {
+  return LANES[priority];
 }
 
 function checkTime(at: unknown, action: string): number {
