@@ -77,7 +77,8 @@ export class RateLimiter implements Disposable {
     const host = runtime === undefined ? undefined : coreOf(runtime, action);
     this.#bucket = new Bucket(
       titleOf("rate limiter", options, action),
-      perMs / tokens,
+      tokens,
+      perMs,
       burst,
       host,
     );
@@ -143,7 +144,8 @@ class Bucket implements TimerEntry {
   timerNext: TimerEntry | undefined = undefined;
   readonly title: string;
   readonly queue: WaitQueue<TokenWait> = new WaitQueue();
-  readonly #stepMs: number;
+  readonly #tokens: number;
+  readonly #perMs: number;
   readonly #burst: number;
   /** Whose clock. */
   #host: Host | undefined;
@@ -154,9 +156,16 @@ class Bucket implements TimerEntry {
   #armedIn: Host | undefined = undefined;
   #closed = false;
 
-  constructor(title: string, stepMs: number, burst: number, host: Host | undefined) {
+  constructor(
+    title: string,
+    tokens: number,
+    perMs: number,
+    burst: number,
+    host: Host | undefined,
+  ) {
     this.title = title;
-    this.#stepMs = stepMs;
+    this.#tokens = tokens;
+    this.#perMs = perMs;
     this.#burst = burst;
     this.#host = host;
     if (host !== undefined) this.#fullMs = host.clock.now();
@@ -191,14 +200,14 @@ class Bucket implements TimerEntry {
     return this.#host.clock.now();
   }
 
-  /** When the `n`th token after the last full moment came, or will. */
+  /** When the `n`th token after the last full moment came, or will. Exact where it is a whole number. */
   #arrival(n: number): number {
-    return this.#fullMs + n * this.#stepMs;
+    return this.#fullMs + n * this.#perMs / this.#tokens;
   }
 
   available(): number {
     const now = this.#now();
-    let came = Math.floor((now - this.#fullMs) / this.#stepMs);
+    let came = Math.floor((now - this.#fullMs) * this.#tokens / this.#perMs);
     // By the same sum as the timer's, so that what it waited for is there when it is due.
     if (this.#arrival(came + 1) <= now) came++;
     else if (came > 0 && this.#arrival(came) > now) came--;
