@@ -5,9 +5,15 @@
  * @module
  */
 
-/** There was nothing to take. Exact: at one moment during the call the structure was empty. */
+/**
+ * There was nothing to take. Exact unless an operation says otherwise: at one moment during the
+ * call the structure was empty.
+ */
 export const EMPTY: unique symbol = Symbol("EMPTY");
-/** There was no room. Exact: at one moment during the call the structure was full. */
+/**
+ * There was no room. Exact unless an operation says otherwise: at one moment during the call the
+ * structure was full.
+ */
 export const FULL: unique symbol = Symbol("FULL");
 /** Another thread was in the way: nothing was changed, and a later call may succeed. */
 export const RETRY: unique symbol = Symbol("RETRY");

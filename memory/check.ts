@@ -10,6 +10,7 @@ const LARGEST_CAPACITY = 2 ** 26;
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
   if (typeof value === "function") return "a function";
+  if (typeof value === "bigint") return `${value}n`;
   if (typeof value !== "object" || value === null) return String(value);
   return Array.isArray(value)
     ? "an array"

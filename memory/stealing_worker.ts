@@ -56,8 +56,8 @@ export class StealingWorker {
   }
 
   /**
-   * What to do next: of one's own, of all, of others. EMPTY, or RETRY when a race was lost on the
-   * way. Lock-free, O(workers).
+   * What to do next: of one's own, of all, of others. EMPTY when each was empty when it was looked
+   * at, or RETRY when a race was lost on the way. Lock-free, O(workers).
    */
   next(): number | typeof EMPTY | typeof RETRY {
     this.#turn = (this.#turn + 1) % COMMON_TURN;
@@ -74,7 +74,8 @@ export class StealingWorker {
   }
 
   /**
-   * Steals from the others, twice round from a random one on; or EMPTY, RETRY. Never from itself.
+   * Steals from the others, twice round from a random one on; or EMPTY (as `next`), RETRY. Never
+   * from itself.
    * Wait-free on the deques, lock-free on the inboxes, O(workers).
    */
   steal(): number | typeof EMPTY | typeof RETRY {

@@ -123,7 +123,10 @@ export class WorkStealingQueue extends View<"WorkStealingQueue"> {
     return this.#inbox.push(value) === true || FULL;
   }
 
-  /** Anybody takes the oldest; if there is none, the oldest of the inbox; or EMPTY, RETRY. Lock-free, O(1). */
+  /**
+   * Anybody takes the oldest; if there is none, the oldest of the inbox; or EMPTY (each was empty
+   * when it was looked at), RETRY. Lock-free, O(1).
+   */
   steal(): number | typeof EMPTY | typeof RETRY {
     const value = this.#deque.steal();
     return value === EMPTY ? this.#fromInbox() : value;

@@ -11,7 +11,6 @@
  * @module
  */
 
-import { callAsNobody } from "./async_context.ts";
 import {
   type AttachedWait,
   context,
@@ -46,20 +45,6 @@ const DONE = 4;
 
 const resolved: Promise<void> = Promise.resolve();
 
-/** Nodes that ended before their `then` had returned: settled together, in the next microtask. */
-let ended: AwaitNode[] = [];
-
-function settleSoon(node: AwaitNode): void {
-  // As nobody: the callbacks of one task must not pass for another one's.
-  if (ended.push(node) === 1) callAsNobody(() => resolved.then(settleEnded));
-}
-
-function settleEnded(): void {
-  const nodes = ended;
-  ended = [];
-  for (let i = 0; i < nodes.length; i++) nodes[i]!.settle();
-}
-
 /** Waits for one future on behalf of a promise. */
 export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Promise<unknown> {
   prevWait: AttachedWait | undefined = undefined;
@@ -75,7 +60,6 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Promise<un
   /** The promise this stands for, once somebody looked, or once it is rejected. */
   #promise: Promise<unknown> | undefined = undefined;
   #resolve: ((value: unknown) => void) | undefined = undefined;
-  #ok = false;
   #value: unknown = undefined;
   /** `then` has returned: until then no callback may be called. */
   #started = false;
@@ -179,16 +163,11 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Promise<un
     const task = this.#task;
     if (task === undefined) this.#host.release(this);
     else task.detach(this);
-    this.#ok = ok;
-    this.#value = value;
-    if (this.#started) this.settle();
-    else settleSoon(this);
+    if (this.#started) this.#settle(ok, value);
+    else resolved.then(() => this.#settle(ok, value));
   }
 
-  /** Calls back. For `settleEnded`. */
-  settle(): void {
-    let ok = this.#ok;
-    let value = this.#value;
+  #settle(ok: boolean, value: unknown): void {
     const callback = ok ? this.#onValue : this.#onError;
     this.#host.hasResumed = true;
     if (typeof callback === "function") {
@@ -202,7 +181,6 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Promise<un
       }
     }
     this.#settled = true;
-    this.#value = undefined;
     if (ok) {
       this.#value = value;
       this.#resolve?.(value);

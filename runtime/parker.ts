@@ -90,7 +90,11 @@ export class HostParker implements Parker {
     return this.sleep(ms, false);
   }
 
-  /** As {@linkcode park}; `isHeld`: something else keeps the process alive meanwhile. */
+  /**
+   * As {@linkcode park}; `isHeld`: something else keeps the process alive meanwhile.
+   *
+   * @internal
+   */
   sleep(ms: number, isHeld: boolean): Promise<void> {
     if (this.#notified || ms === 0) {
       this.#notified = false;
@@ -107,7 +111,11 @@ export class HostParker implements Parker {
     });
   }
 
-  /** True during a park that nothing has ended yet. */
+  /**
+   * True during a park that nothing has ended yet.
+   *
+   * @internal
+   */
   get isParked(): boolean {
     return this.#end !== undefined;
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import {
   BlockingMpmcQueue,
   ByteRing,
@@ -318,4 +318,9 @@ test("after bad input the structures work as before", () => {
   ]);
   assertEquals([work.push(1), stack.push(1), map.put("a", 1)], [true, true, true]);
   assertEquals([stats.totals(), slab.size], [{ a: 0 }, 0]);
+});
+
+test("a bigint is told as one", () => {
+  const error = assertThrows(() => LockFreeQueue.create(2).push(wrong(5n)), TypeError);
+  assertEquals(error.message.includes("the value is 5n ("), true);
 });
