@@ -100,8 +100,6 @@ export class Dispatcher {
     return this.#area.handle(this.#core.region.handle);
   }
 
-  // -- tasks
-
   /**
    * Queues a call of function `fn` (0 to 2 ** 24 - 1). Its Ref; FULL when `capacity` tasks are in flight;
    * NEEDS_MESSAGE when the arguments do not fit the shared area. `deadlineMs` from now on (1 to 2 ** 31 - 1; 0:
@@ -234,8 +232,6 @@ export class Dispatcher {
     return this.inFlight === 0 ? Promise.resolve() : this.#idle.wait();
   }
 
-  // -- workers
-
   /** Reserves a place for a worker: its number; or FULL. */
   openWorker(): number | typeof FULL {
     const worker = this.#core.open();
@@ -319,7 +315,10 @@ export class Dispatcher {
     return this.#core.places.isPaused;
   }
 
-  /** Whether no task is being run. O(capacity). */
+  /**
+   * Whether no task is being run. In a pause false for moments: a worker that is about to begin a task takes it,
+   * sees the pause, and puts it back. O(capacity).
+   */
   get isQuiet(): boolean {
     return this.#core.isQuiet;
   }
@@ -333,8 +332,6 @@ export class Dispatcher {
   close(): void {
     for (let worker = 0; worker < this.workers; worker++) this.#core.places.stop(worker);
   }
-
-  // -- shared memory
 
   /** From now on all workers have this buffer: typed arrays over it go by reference. */
   share(buffer: SharedArrayBuffer): void {

@@ -10,10 +10,10 @@ import { coreOf } from "../../runtime/runtime.ts";
 import { currentTask } from "../current_task.ts";
 import { checkFlag } from "../group_options.ts";
 import type { Operation } from "../operation.ts";
-import { argCalls, type Calls, itemCalls } from "./call_lists.ts";
+import { argCalls, itemCalls } from "./call_lists.ts";
 import { dispatchCall } from "./callback_task.ts";
 import type { Division } from "./division.ts";
-import { EngineBatch } from "./engine_batch.ts";
+import { beginBatch } from "./engine_batch.ts";
 import { checkEngineConfig, checkWithin, type EngineConfig } from "./engine_config.ts";
 import { EngineCore } from "./engine_core.ts";
 import { EngineResults } from "./engine_results.ts";
@@ -33,13 +33,12 @@ import {
   checkArgs,
   checkCloseOptions,
   checkRunOptions,
-  checkStreamWindow,
   type CloseOptions,
   type RunOptions,
   type StreamOptions,
   type SubmitOptions,
 } from "./run_options.ts";
-import { EngineStream, type ThreadStream } from "./thread_stream.ts";
+import { beginStream, type ThreadStream } from "./thread_stream.ts";
 import type { ThreadCancelOptions, ThreadTask } from "./thread_task.ts";
 
 /** A task's number, as `submit` answers it: from 1. */
@@ -71,7 +70,6 @@ export type TaskId = number;
 export class Engine<M extends object = AnyModule> implements AsyncDisposable {
   readonly #core: EngineCore;
   readonly #results: EngineResults;
-  #nextStream = 1;
 
   private constructor(core: EngineCore) {
     this.#core = core;
@@ -220,7 +218,7 @@ export class Engine<M extends object = AnyModule> implements AsyncDisposable {
     calls: Iterable<CallArgs<M, F>>,
     options?: RunOptions,
   ): Operation<CallResult<M, F>[]> {
-    return this.#batch("runBatch", fn, argCalls(calls, "runBatch"), true, options);
+    return beginBatch(this.#core, "runBatch", fn, argCalls(calls, "runBatch"), true, options);
   }
 
   /** Calls a function with each item, as {@linkcode runBatch} does; answers the results, in order. */
@@ -229,7 +227,7 @@ export class Engine<M extends object = AnyModule> implements AsyncDisposable {
     fn: F,
     options?: RunOptions,
   ): Operation<CallResult<M, F>[]> {
-    return this.#batch("map", fn, itemCalls(items, "map"), true, options);
+    return beginBatch(this.#core, "map", fn, itemCalls(items, "map"), true, options);
   }
 
   /** Calls a function with each item, as {@linkcode runBatch} does, and forgets the results: abi's `parallelForEach`. */
@@ -238,25 +236,7 @@ export class Engine<M extends object = AnyModule> implements AsyncDisposable {
     fn: F,
     options?: RunOptions,
   ): Operation<void> {
-    return this.#batch("forEach", fn, itemCalls(items, "forEach"), false, options);
-  }
-
-  #batch<R>(
-    action: string,
-    fn: unknown,
-    calls: Calls,
-    keeps: boolean,
-    options: RunOptions | undefined,
-  ): EngineBatch<R> {
-    const { functions } = this.#core.work;
-    const number = functions.numberOf(fn, "call", action);
-    return new EngineBatch<R>(this.#core, {
-      fn: number,
-      name: functions.nameOf(number),
-      calls,
-      keeps,
-      options: options === undefined ? undefined : checkRunOptions(options, action),
-    });
+    return beginBatch(this.#core, "forEach", fn, itemCalls(items, "forEach"), false, options);
   }
 
   /**
@@ -285,19 +265,7 @@ export class Engine<M extends object = AnyModule> implements AsyncDisposable {
     args: CallArgs<M, F>,
     options?: StreamOptions,
   ): ThreadStream<CallItem<M, F>> {
-    const { work } = this.#core;
-    const number = work.functions.numberOf(fn, "stream", "stream");
-    const given = checkArgs(args, "stream");
-    const checked = options === undefined ? undefined : checkRunOptions(options, "stream");
-    const window = checkStreamWindow(options);
-    const stream = new EngineStream<CallItem<M, F>>(work, this.#nextStream++, window);
-    stream.begun(this.#core.begin(work, {
-      fn: number,
-      args: [stream.id, window, ...given],
-      options: checked,
-      whenSettled: (error) => stream.taskSettled(error),
-    }));
-    return stream;
+    return beginStream(this.#core, fn, args, options);
   }
 
   // ---- shared memory ------------------------------------------------------------------------------

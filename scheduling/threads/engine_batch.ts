@@ -9,32 +9,34 @@
 
 import { Cancelled, TimeoutError } from "../../runtime/errors.ts";
 import type { Host } from "../../runtime/host.ts";
+import type { Operation } from "../operation.ts";
 import type { Lane, TaskFailure } from "./dispatch_types.ts";
 import type { EngineCore } from "./engine_core.ts";
 import { EngineCounters } from "./engine_stats.ts";
 import type { EngineSink } from "./engine_task.ts";
 import type { Alarm } from "./engine_timers.ts";
-import type { CheckedRunOptions } from "./run_options.ts";
+import type { Calls } from "./call_lists.ts";
+import { type CheckedRunOptions, checkRunOptions, type RunOptions } from "./run_options.ts";
 import { CANCELLED, ERROR, OK, Settling, type SettlingPhase, WAITING } from "./settling.ts";
 
 /** What a batch calls, with what. */
-export interface BatchPlan {
+interface BatchPlan {
   readonly fn: number;
   readonly name: string;
   /** The arguments of each call. */
-  readonly calls: Iterator<readonly unknown[]>;
+  readonly calls: Calls;
   /** Whether results are kept. */
   readonly keeps: boolean;
   readonly options: CheckedRunOptions | undefined;
 }
 
 /** A batch that has begun. */
-export class EngineBatch<R> extends Settling<R> implements EngineSink {
+class EngineBatch<R> extends Settling<R> implements EngineSink {
   readonly #core: EngineCore;
   readonly #fn: number;
   readonly #lane: Lane;
   readonly name: string;
-  #calls: Iterator<readonly unknown[]> | undefined;
+  #calls: Calls | undefined;
   readonly #results: unknown[] | undefined;
   /** Arguments that were taken and found no room. */
   #next: readonly unknown[] | undefined;
@@ -222,4 +224,28 @@ export class EngineBatch<R> extends Settling<R> implements EngineSink {
   override describe(): string {
     return `${this.#live} calls of ${this.name} in ${this.#core.name}`;
   }
+}
+
+/**
+ * Begins a batch.
+ *
+ * @throws {TypeError | RangeError} If there is no such function, or an option is wrong
+ */
+export function beginBatch<R>(
+  core: EngineCore,
+  action: string,
+  fn: unknown,
+  calls: Calls,
+  keeps: boolean,
+  options: RunOptions | undefined,
+): Operation<R> {
+  const { functions } = core.work;
+  const number = functions.numberOf(fn, "call", action);
+  return new EngineBatch<R>(core, {
+    fn: number,
+    name: functions.nameOf(number),
+    calls,
+    keeps,
+    options: options === undefined ? undefined : checkRunOptions(options, action),
+  });
 }

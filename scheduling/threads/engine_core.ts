@@ -46,6 +46,7 @@ export class EngineCore {
   readonly #signals = new SignalTable();
   readonly #shared: SharedArrayBuffer[] = [];
   #nextId = 1;
+  #nextStream = 1;
   #closed: Promise<void> | undefined;
   /** Called when there is a worker more, or less. */
   onWorkers: () => void = () => {};
@@ -68,7 +69,7 @@ export class EngineCore {
       const plan = blockingPlan(this.config);
       this.#blocking = new Division(this, this.config.maxTasks, plan, this.#isInlineToo);
       for (const buffer of this.#shared) this.#blocking.pool?.dispatcher.share(buffer);
-      if (this.#isInlineToo) void this.#blocking.start(); // its module is loaded already
+      if (this.#isInlineToo) this.#blocking.start().catch(() => {}); // its tasks are told
     }
     return this.#blocking;
   }
@@ -170,6 +171,7 @@ export class EngineCore {
   checkOpen({ queue }: Division): void {
     if (this.isClosed) throw this.closedError();
     if (this.config.whenFull !== "reject" || queue.hasRoom) return;
+    this.counters.submitted++;
     this.counters.ends.rejected++;
     throw new QueueFullError(this.name, this.config.maxTasks);
   }
@@ -202,6 +204,11 @@ export class EngineCore {
     throw new RangeError(
       `Cannot lease: no block of ${bytes} bytes is free (must give some back with release())`,
     );
+  }
+
+  /** The number of a new stream. */
+  newStream(): number {
+    return this.#nextStream++;
   }
 
   /** What tasks of a closed engine end with. */

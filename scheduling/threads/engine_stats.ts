@@ -27,7 +27,7 @@ export interface EngineStats {
   readonly pinned: number;
   /** Threads of `unblock` that are ready. */
   readonly blockingWorkers: number;
-  /** Tasks begun by `run`, `submit`, `map` and the like. */
+  /** Calls of `run`, `submit` and the like, each of a batch counted; those refused too. */
   readonly submitted: number;
   /** Tasks that returned. */
   readonly completed: number;

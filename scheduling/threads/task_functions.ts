@@ -30,6 +30,8 @@ export class TaskFunctions {
   readonly #streams: WorkerStreams;
   #module = "";
   #exports: Exports = {};
+  /** While the module is on its way. */
+  #loading: Promise<void> | undefined;
   #spawn: Spawn | undefined;
   /** Numbers that were asked for before they were defined. */
   readonly #awaited = new Map<number, Awaited>();
@@ -42,6 +44,11 @@ export class TaskFunctions {
   async load(module: string | undefined): Promise<void> {
     if (module === undefined) return;
     this.#module = module;
+    await (this.#loading = this.#import(module));
+    this.#loading = undefined;
+  }
+
+  async #import(module: string): Promise<void> {
     this.#exports = await import(module) as Exports;
     if (Object.values(this.#exports).some(isGenerating)) await this.#loadRuntime();
   }
@@ -55,6 +62,7 @@ export class TaskFunctions {
   async define(source: FunctionSource): Promise<void> {
     let made: TaskFunction;
     try {
+      if (this.#loading !== undefined) await this.#loading;
       const plain = this.#find(source);
       if (source.kind === "stream") made = this.#streams.wrap(plain);
       else if (!isGenerating(plain)) made = plain;

@@ -20,6 +20,7 @@ import {
 import { QueueFullError } from "./engine_errors.ts";
 import type { EngineSink, EngineTask, Parcel, StopOrder, TaskKeeper } from "./engine_task.ts";
 import type { EngineTimers } from "./engine_timers.ts";
+import { nextTurn } from "./owner_wait.ts";
 import { WaitingRoom } from "./waiting_room.ts";
 
 /** Where tasks get slots: the dispatcher of a pool, or the calling thread itself. */
@@ -76,6 +77,7 @@ export class TaskQueue implements TaskKeeper {
   #roomWaiters: (() => void)[] = [];
   #emptyWaiters: (() => void)[] = [];
   #isFull = false;
+  #isOffering = false;
 
   constructor(
     owner: QueueOwner,
@@ -236,15 +238,25 @@ export class TaskQueue implements TaskKeeper {
       this.#isFull = false;
       this.#owner.roomy();
     }
-    if (this.#roomWaiters.length > 0) {
-      const free = this.maxTasks - this.#runner.inFlight;
-      for (const tell of this.#roomWaiters.splice(0, free)) tell();
-    }
+    this.#offerRoom();
     if (this.#emptyWaiters.length > 0 && this.isEmpty) {
       const waiters = this.#emptyWaiters;
       this.#emptyWaiters = [];
       for (const tell of waiters) tell();
     }
+  }
+
+  /** Tells as many as there are slots; those left are told a turn later, should the first not have used theirs. */
+  #offerRoom(): void {
+    if (this.#roomWaiters.length === 0 || !this.hasRoom) return;
+    const free = this.maxTasks - this.#runner.inFlight;
+    for (const tell of this.#roomWaiters.splice(0, free)) tell();
+    if (this.#roomWaiters.length === 0 || this.#isOffering) return;
+    this.#isOffering = true;
+    nextTurn(() => {
+      this.#isOffering = false;
+      this.#offerRoom();
+    });
   }
 
   /** Gives a slot to the first that waits; false when there was none after all. */

@@ -9,8 +9,15 @@
 
 import type { Host } from "../../runtime/host.ts";
 import type { Division, StreamEnd } from "./division.ts";
+import type { EngineCore } from "./engine_core.ts";
 import type { EngineTask } from "./engine_task.ts";
 import { decodeThrown } from "./error_codec.ts";
+import {
+  checkArgs,
+  checkRunOptions,
+  checkStreamWindow,
+  type StreamOptions,
+} from "./run_options.ts";
 import { ERROR, OK, Settling, type SettlingPhase } from "./settling.ts";
 import type { StreamNews } from "./stream_messages.ts";
 import { ENGINE_MESSAGE } from "./thread_setup.ts";
@@ -32,7 +39,7 @@ export interface ThreadStream<T> extends AsyncIterableIterator<T, undefined>, As
 }
 
 /** The reading end of a stream. */
-export class EngineStream<T> implements ThreadStream<T>, StreamEnd {
+class EngineStream<T> implements ThreadStream<T>, StreamEnd {
   readonly #division: Division;
   /** What the two ends call it. */
   readonly id: number;
@@ -184,4 +191,30 @@ class NextItem<T> extends Settling<Step<T>> {
   override describe(): string {
     return `the next item of ${this.name}`;
   }
+}
+
+/**
+ * Begins a stream.
+ *
+ * @throws {TypeError | RangeError} If there is no such function, or an option is wrong
+ */
+export function beginStream<T>(
+  core: EngineCore,
+  fn: unknown,
+  args: unknown,
+  options: StreamOptions | undefined,
+): ThreadStream<T> {
+  const { work } = core;
+  const number = work.functions.numberOf(fn, "stream", "stream");
+  const given = checkArgs(args, "stream");
+  const checked = options === undefined ? undefined : checkRunOptions(options, "stream");
+  const window = checkStreamWindow(options);
+  const stream = new EngineStream<T>(work, core.newStream(), window);
+  stream.begun(core.begin(work, {
+    fn: number,
+    args: [stream.id, window, ...given],
+    options: checked,
+    whenSettled: (error) => stream.taskSettled(error),
+  }));
+  return stream;
 }

@@ -87,6 +87,7 @@ export class WorkerSteps {
   next(): number {
     const claims = this.#claims;
     for (;;) {
+      if (this.#isLooking && (this.orders & ~LOOK) !== 0) return ORDERED; // woken for the order
       const slot = claims.start();
       if (slot >= 0) {
         const orders = this.orders;

@@ -39,7 +39,7 @@ withEngine(
   "resize: more start, those too many end when they are done",
   { maxWorkers: 4 },
   async (engine) => {
-    const words = newWords();
+    const words = sharedWords(engine);
     engine.resize(3);
     await until(() => engine.stats().workers === 3);
     const held = [1, 2, 3].map((n) => engine.run("hold", [words, n]));
@@ -116,7 +116,7 @@ withEngine(
   "unblock: each call has a thread of its own, beside the workers",
   { maxBlocking: 3 },
   async (engine) => {
-    const words = newWords();
+    const words = sharedWords(engine);
     const blocked = [1, 2, 3, 4].map((n) => engine.unblock("hold", [words, n]));
     await reached(words, 3);
     assertEquals(await engine.run("add", [1, 2]), 3); // the one worker is free
@@ -138,7 +138,7 @@ withEngine(
   "every task is counted once by how it ended, and is timed",
   { maxTasks: 4 },
   async (engine) => {
-    const words = newWords();
+    const words = sharedWords(engine);
     const held = engine.run("holdAsync", [words]);
     const ends = [
       engine.run("add", [1, 2]),

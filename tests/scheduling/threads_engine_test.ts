@@ -74,7 +74,8 @@ withEngine("values of all kinds go there and back", {}, async (engine) => {
   ];
   for (const value of values) assertEquals(await engine.run("echo", [value]), value);
   assert(Object.is(await engine.run("echo", [-0]), -0));
-  assertEquals(await engine.run("echo", [new Set([1, "a"])]), new Set([1, "a"]));
+  const set = await engine.run("echo", [new Set([1, "a"])]) as Set<unknown>;
+  assertEquals([...set], [1, "a"]);
 });
 
 withEngine(

@@ -36,6 +36,11 @@ export async function withPool(
     after?.();
   } finally {
     await pool.end();
+    // After a failure: nothing that is still in flight keeps the program alive.
+    for (let worker = 0; worker < options.workers; worker++) {
+      pool.dispatcher.workerLost(worker, true);
+    }
+    for (const { ref } of pool.dispatcher.live()) pool.dispatcher.cancel(ref);
   }
 }
 

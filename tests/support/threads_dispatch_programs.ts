@@ -118,6 +118,7 @@ class Owner {
   take() {
     for (let worker = 0; worker < this.region.workers; worker++) {
       for (let event = 0; (event = this.core.nextEvent(worker)) >= 0;) this.finish(event);
+      this.core.sweep(worker);
     }
   }
   /** Sleeps until so many have settled. */
@@ -129,7 +130,7 @@ class Owner {
     }
   }
   stop(...workers) {
-    for (const worker of workers) this.core.stop(worker);
+    for (const worker of workers) this.core.places.stop(worker);
     return this.settled.sort((a, b) => a - b);
   }
 }
@@ -287,12 +288,12 @@ export const PAUSED: DispatchProgram = {
   name: "dispatch, a pause: once it is quiet nothing runs, and all goes on after",
   owner: `
     owner.submit(1, 2);
-    core.pause();
+    core.places.pause();
     for (core.bell.arm(); !core.isQuiet; core.bell.arm()) core.bell.wait(Infinity);
     core.bell.stay();
     Atomics.store(w, 10, 1);
     Atomics.store(w, 10, 0);
-    core.resume();
+    core.places.resume();
     owner.until(2);
     return owner.stop(0);`,
   workers: [`worker(0, (w) => equal(Atomics.load(w, 10), 0, "runs in a pause:"))`],
@@ -331,16 +332,8 @@ export const STOPPED: DispatchProgram = {
   owner: `
     Atomics.store(owner.region.words, owner.region.live, 1);
     owner.submit(1, 2, 3, 4);
-    core.stop(0);
-    for (owner.take(); owner.settled.length < 4; owner.take()) {
-      core.bell.arm();
-      if (core.hasEvents || core.isGone(0) && core.placeOf(0) === "stopping") core.bell.stay();
-      else core.bell.wait(Infinity);
-      if (core.isGone(0) && core.placeOf(0) === "stopping") {
-        owner.take();
-        core.sweep(0);
-      }
-    }
+    core.places.stop(0);
+    owner.until(4);
     return owner.stop(1);`,
   workers: ["worker(0)", "worker(1)"],
   check: `
