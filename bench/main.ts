@@ -22,6 +22,8 @@ const BENCHES = [
   "cancel_deep_wide",
   "heap_parked",
   "limit_jobs",
+  "channels",
+  "sync",
   "growth",
   "timers",
   "import_cost",

@@ -9,6 +9,8 @@
 
 /** Versions the temporary project installs. */
 export const PEERS = {
+  "async-mutex": "0.5.0",
+  "async-sema": "3.1.1",
   "effect": "4.1.0",
   "effection": "4.1.1",
   "koffi": "3.3.4",
@@ -71,6 +73,40 @@ export async function effect(): Promise<{ Effect: EffectModule; Fiber: FiberModu
     Effect: await load<EffectModule>("effect/Effect"),
     Fiber: await load<FiberModule>("effect/Fiber"),
   };
+}
+
+/** `effect/Queue`. */
+export function effectQueue(): Promise<{
+  bounded<T>(capacity: number): Fx<{ readonly _item: T }>;
+  offer<T>(queue: { readonly _item: T }, item: T): Fx<boolean>;
+  take<T>(queue: { readonly _item: T }): Fx<T>;
+}> {
+  return load("effect/Queue");
+}
+
+/** `effect/Semaphore`. */
+export function effectSemaphore(): Promise<{
+  makeUnsafe(permits: number): { withPermits(permits: number): <T>(effect: Fx<T>) => Fx<T> };
+}> {
+  return load("effect/Semaphore");
+}
+
+/** async-mutex. */
+export function asyncMutex(): Promise<{
+  Mutex: new () => { acquire(): Promise<() => void> };
+  Semaphore: new (permits: number) => { acquire(): Promise<[number, () => void]> };
+}> {
+  return load("async-mutex");
+}
+
+/** async-sema. */
+export function asyncSema(): Promise<{
+  Sema: new (permits: number, options: { capacity: number }) => {
+    acquire(): Promise<unknown>;
+    release(): void;
+  };
+}> {
+  return load("async-sema");
 }
 
 /** Effection. */

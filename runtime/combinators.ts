@@ -7,7 +7,7 @@
  */
 
 import { checkPolled, PENDING, type Poll, type Pollable, type Waker } from "./poll.ts";
-import type { Host, WakeSource } from "./host.ts";
+import { context, type Host, type WakeSource } from "./host.ts";
 
 /** A pollable whose wait can be ended from outside; every `Future` is one. */
 export interface Abandonable<T> extends Pollable<T> {
@@ -21,14 +21,16 @@ export interface Abandonable<T> extends Pollable<T> {
   abandon(waker: Waker, reason: unknown): boolean;
 }
 
-let races = 0;
+/** Races of host code, which belong to no runtime. */
+const hostRaces = { races: 0 };
 
 /**
  * Which branch of a race is polled first. Rotates, and skips one after each round, so that no
- * position is favoured, not even in programs whose races alternate.
+ * position is favoured, not even in programs whose races alternate. Each runtime counts its own, so
+ * that a schedule can be had again.
  */
 function firstOf(count: number): number {
-  const race = races++;
+  const race = (context.host ?? hostRaces).races++;
   return (race + Math.floor(race / count)) % count;
 }
 

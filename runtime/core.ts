@@ -33,7 +33,7 @@ import { type Opener, ownersOf } from "./owned.ts";
 import { HostParker, type Parker } from "./parker.ts";
 import { isPollable, isPromiseLike } from "./poll.ts";
 import { DEFAULT_GRACE_MS, RootOwner } from "./root_owner.ts";
-import { RunQueue, xorshift } from "./run_queue.ts";
+import { RunQueue, seededPick } from "./run_queue.ts";
 import { callerSite } from "./spawn_site.ts";
 import { type Owner, Task } from "./task.ts";
 import type { RuntimeApi, TaskBody } from "./task_body.ts";
@@ -70,6 +70,7 @@ export class Core implements Host, Opener<Owner>, Driven {
   readonly watch: Watch | undefined;
   readonly waits = new Int32Array(4);
   hasResumed = false;
+  races = 0;
   readonly bodySource: WakeSource;
   readonly root: RootOwner;
   firstOwned: Owner | undefined = undefined;
@@ -110,7 +111,7 @@ export class Core implements Host, Opener<Owner>, Driven {
     this.queue = new RunQueue(
       options.seed === undefined
         ? undefined
-        : xorshift(checkInteger(options.seed, 0, "create Runtime", "seed")),
+        : seededPick(checkInteger(options.seed, 0, "create Runtime", "seed")),
     );
     this.#driver = new Driver(this, parker);
     this.bodySource = parker.isVirtual === true ? WAKE_INSIDE : WAKE_MAYBE;

@@ -17,12 +17,12 @@ import { DeadlockError } from "./errors.ts";
 import { type Owner, Task } from "./task.ts";
 
 /** The task whose end `task` is parked on, and nothing else. */
-function joinedBy({ parkedOn }: Task<unknown>): Task<unknown> | undefined {
+export function joinedBy({ parkedOn }: Task<unknown>): Task<unknown> | undefined {
   return parkedOn instanceof Task ? parkedOn : undefined;
 }
 
 /** Those `task` cannot end before. */
-function* waitsFor(task: Task<unknown>): Generator<Task<unknown>> {
+export function* waitsFor(task: Task<unknown>): Generator<Task<unknown>> {
   const joined = joinedBy(task);
   if (joined !== undefined) return yield joined;
   const { awaitedOwner } = (task.parkedOn ?? {}) as { readonly awaitedOwner?: Owner };

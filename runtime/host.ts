@@ -52,6 +52,8 @@ export interface Host {
   readonly waits: Int32Array;
   /** Code that awaited something was resumed: it goes on in the next rounds of microtasks. */
   hasResumed: boolean;
+  /** Races begun in it; see `combinators.ts`. */
+  races: number;
   /** Appends to the run queue; wakes the loop if it is parked. */
   enqueue(runnable: Runnable): void;
   /** Something a parked loop must look at changed: a timer was armed, a wait began. */

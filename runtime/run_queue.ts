@@ -16,7 +16,6 @@ const KEPT_SLOTS = 65_536;
 
 /** First in, first out; or shuffled within each batch. */
 export class RunQueue {
-  readonly #random: (() => number) | undefined;
   #next: (Runnable | undefined)[] = [];
   #nextSize = 0;
   #batch: (Runnable | undefined)[] = [];
@@ -24,10 +23,15 @@ export class RunQueue {
   #end = 0;
   /** Runnables run so far. */
   polls = 0;
+  /**
+   * Answers a number in [0, n): which of the n that are left of a batch runs last. Without it the
+   * order is that of arrival, as if it always answered n - 1. Tests that explore schedules set it.
+   */
+  pick: ((n: number) => number) | undefined;
 
-  /** With a generator of numbers in [0, 1), each batch is shuffled by it. */
-  constructor(random: (() => number) | undefined) {
-    this.#random = random;
+  /** With a `pick`, each batch is shuffled by it. */
+  constructor(pick: ((n: number) => number) | undefined) {
+    this.pick = pick;
   }
 
   /** True when nothing is runnable. */
@@ -73,10 +77,10 @@ export class RunQueue {
     this.#at = 0;
     this.#end = this.#nextSize;
     this.#nextSize = 0;
-    const random = this.#random;
-    if (random === undefined) return;
+    const { pick } = this;
+    if (pick === undefined) return;
     for (let i = this.#end - 1; i > 0; i--) {
-      const j = Math.floor(random() * (i + 1));
+      const j = pick(i + 1);
       [batch[i], batch[j]] = [batch[j], batch[i]];
     }
   }
@@ -91,4 +95,10 @@ export function xorshift(seed: number): () => number {
     state ^= state << 5;
     return (state >>> 0) / 2 ** 32;
   };
+}
+
+/** A `pick` that shuffles by a seed, the same for the same seed. */
+export function seededPick(seed: number): (n: number) => number {
+  const random = xorshift(seed);
+  return (n) => Math.floor(random() * n);
 }

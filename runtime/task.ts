@@ -218,7 +218,6 @@ export class Task<T> extends TaskFace<T> implements Runnable, Stepped<T> {
     if (this.#kind === FUNCTION) this.#kind = ASYNC;
     this.#body = undefined;
     this.park(undefined, WAKE_PROMISE);
-    this.countAttached();
     const cancel = this.cancelState;
     if (cancel !== undefined) this.interruptWaits(cancel); // it cancelled itself
     try {

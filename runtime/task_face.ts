@@ -271,23 +271,16 @@ export abstract class TaskFace<T> extends JoinHandle<T> implements TaskScope, Wa
   /** It is parked now. */
   protected count(source: WakeSource): void {
     this.#counted = source;
-    this.host.waits[source]!++;
+    this.host.waits[this.#isAttached ? this.host.bodySource : source]!++;
   }
 
   /** It is not any more. */
   protected uncount(): void {
     const counted = this.#counted;
     if (counted >= 0) {
+      this.host.waits[this.#isAttached ? this.host.bodySource : counted]!--;
       this.#counted = -1;
-      // While an async body waits on a future of ours, that wait is counted instead.
-      const attached = this.isAsync && this.#firstWait !== undefined;
-      this.host.waits[attached ? this.host.bodySource : counted]!--;
     }
-  }
-
-  /** It was counted as a wait for its body's promise: the awaits it has already count instead. */
-  protected countAttached(): void {
-    if (this.#firstWait !== undefined) this.#recount(WAKE_PROMISE, this.host.bodySource);
   }
 
   #recount(from: WakeSource, to: WakeSource): void {
@@ -295,9 +288,16 @@ export abstract class TaskFace<T> extends JoinHandle<T> implements TaskScope, Wa
     this.host.waits[to]!++;
   }
 
-  /** An async body on its way by itself: it is counted as a wait for its promise. */
+  /**
+   * Parked on a promise: of its own async body, or of an async generator that it reads. What such code
+   * awaits of ours is attached to the task, and counts instead.
+   */
   get #isFloating(): boolean {
-    return this.isAsync && this.#counted === WAKE_PROMISE;
+    return this.#counted === WAKE_PROMISE;
+  }
+
+  get #isAttached(): boolean {
+    return this.#counted === WAKE_PROMISE && this.#firstWait !== undefined;
   }
 
   attach(wait: AttachedWait): boolean {

@@ -31,3 +31,17 @@ export {
   type SimulatedOptions,
   SimulatedRuntime,
 } from "./simulated_runtime.ts";
+export {
+  explore,
+  type ExploredSchedules,
+  type ExploreSchedulesOptions,
+  ScheduleError,
+} from "./explore.ts";
+export type { SimulatedProgram } from "./simulated_run.ts";
+export {
+  CancellationSweepError,
+  sweepCancellation,
+  type SweepOptions,
+  type SweptCancel,
+  type SweptProgram,
+} from "./sweep_cancellation.ts";
