@@ -60,6 +60,7 @@ export async function runTestsOnNode(project: NpmProject): Promise<Outcome> {
     "--enable-source-maps",
     "--test",
     "--test-reporter=tap",
+    `--test-concurrency=${navigator.hardwareConcurrency}`,
     "--test-timeout=300000",
     ...files.map((file) => file.replace(`${ROOT}tests`, "tests").replace(/\.ts$/, ".mjs")),
   ], { cwd: project.folder });
