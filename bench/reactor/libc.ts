@@ -44,6 +44,9 @@ interface Koffi {
   alloc(type: string, count: number): unknown;
 }
 
+/** What libuv has is not to be collected. */
+const watches: object[] = [];
+
 /** System calls by name; they answer -1 when they fail. */
 export interface Calls {
   readonly calls: Readonly<Record<string, Call>>;
@@ -105,6 +108,7 @@ function openKoffi(koffi: Koffi): Calls {
       }, koffi.pointer(type));
       uv("int uv_poll_init(void*, void*, int)")(loop, handle, epoll);
       uv("int uv_poll_start(void*, int, void*)")(handle, UV_READABLE, callback);
+      watches.push({ handle, callback });
     },
   };
 }

@@ -1,10 +1,6 @@
 /**
  * Real workers end in the middle of calls; what is left is what the docs say, and the others go on.
  *
- * A victim pushes 0, 1, 2 … and pops at random; it ends before an access to shared memory that a seed
- * chooses, or, where the host can, is terminated from outside while it runs. It logs what it is about to do and what
- * it has done, so that afterwards each value must be there once, but for the one it had in hand.
- *
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -12,103 +8,26 @@ import {
   BlockingMpmcQueue,
   ByteRing,
   ChaseLevDeque,
-  DeadlineQueue,
   EMPTY,
   EpochReclamation,
   FULL,
-  type Handle,
   LockFreeQueue,
   LockFreeStack,
   LockFreeStackEBR,
-  LockHeldError,
   MpmcQueue,
-  MultilevelQueue,
   ParkWord,
-  PriorityQueue,
   RecordQueue,
-  ShardedMap,
   SlotSlab,
   StatsBlock,
   WorkStealingQueue,
   WorkStealingScheduler,
 } from "@vais/runtime/memory";
-import { inThreads, newTally } from "../support/memory_threads.ts";
+import { dies, ENDS, handleOf } from "../support/deaths.ts";
+import { inThreads } from "../support/memory_threads.ts";
 import { skip } from "../support/skip.ts";
 import { test } from "../support/test.ts";
 import { CAN_TERMINATE, endsItself, isTerminated } from "../support/victims.ts";
 
-const DEAD = 7;
-const VALUES = 2 ** 18;
-const ENDS = 4;
-
-/** What a victim does. `push` and `pop` are given by the structure; pop answers a number, or something else. */
-const WORK = `
-const next = random(job.seed);
-begin();
-for (let i = 0; i < ${VALUES};) {
-  Atomics.store(job.log, 0, i + 1);
-  if (push(i) === true) Atomics.store(job.log, 1, ++i);
-  if (next() % 5 < 2) continue;
-  Atomics.store(job.log, 2, 1);
-  const value = pop();
-  if (typeof value === "number") Atomics.add(job.tally, value, 1);
-  Atomics.store(job.log, 2, 0);
-}
-for (;;) Atomics.wait(job.log, 3, 0);
-`;
-
-interface Case<S> {
-  /** What is posted, and what is looked at afterwards. */
-  readonly make: () => S;
-  readonly handleOf: (structure: S) => unknown;
-  /** In the victim: defines push and pop. */
-  readonly victim: string;
-  /** What the docs say is to be done after a death. */
-  readonly mend: (structure: S) => unknown;
-  /** Takes one: a number, or EMPTY. */
-  readonly take: (structure: S) => unknown;
-  /** Whether a push may move another value, and so have that one in hand. */
-  readonly moves?: boolean;
-  /** Adds one, which must be possible when it is empty. */
-  readonly add: (structure: S, value: number) => unknown;
-}
-
-function dies<S>(name: string, one: Case<S>): void {
-  const check = async (kill: (job: Record<string, unknown>, seed: number) => Promise<void>) => {
-    for (let seed = 1; seed <= ENDS; seed++) {
-      const structure = one.make();
-      const [log, tally] = [newTally(4), newTally(VALUES)];
-      await kill({ handle: one.handleOf(structure), log, tally, seed }, seed);
-      one.mend(structure);
-      for (let value = one.take(structure); value !== EMPTY; value = one.take(structure)) {
-        assert(typeof value === "number", String(value));
-        tally[value]!++;
-      }
-      const [tried, pushed, popping] = log as unknown as [number, number, number];
-      const wrong = tally.subarray(0, pushed).filter((count) => count !== 1);
-      const inHand = one.moves === true && tried > pushed ? 1 : popping;
-      assert(wrong.length <= inHand && wrong.every((count) => count === 0), `${wrong}`);
-      assert(tally[pushed]! <= tried - pushed && tally[pushed]! <= 1, "the one in hand");
-      assert(tally.subarray(pushed + 1).every((count) => count === 0), "what was never pushed");
-      for (let i = 0; i < 50; i++) {
-        assertEquals([one.add(structure, i), one.take(structure)], [true, i]);
-      }
-      assertEquals(one.take(structure), EMPTY);
-    }
-  };
-  test(`${name}: a worker that ends by itself in the middle of a call`, async () => {
-    await check((job, seed) =>
-      endsItself(one.victim + WORK, { ...job, access: (seed * 7919) % 397 })
-    );
-  });
-  if (CAN_TERMINATE) {
-    test(`${name}: a worker that is terminated while it runs`, async () => {
-      await check((job, seed) => isTerminated(one.victim + WORK, job, seed % 3));
-    });
-  }
-}
-
-const handleOf = ({ handle }: { handle: Handle }) => handle;
 const queue = (name: string) => `
 const queue = m.${name}.attach(job.handle);
 const push = (value) => queue.push(value), pop = () => queue.pop();
@@ -249,146 +168,6 @@ const push = (value) => stack.push(value), pop = () => stack.pop();
   },
   take: ({ stack }) => stack.pop(),
   add: ({ stack }, value) => stack.push(value),
-});
-
-const locked = (name: string) => `
-const queue = m.${name}.attach(job.handle, { worker: ${DEAD} });
-const push = (value) => queue.push(value, ${
-  {
-    PriorityQueue: "m.PRIORITIES[value % 5]",
-    DeadlineQueue: "-value",
-    MultilevelQueue: "value % 5",
-  }[
-    name
-  ]
-});
-const pop = () => {
-  const taken = queue.pop();
-  return taken.value ?? taken;
-};
-`;
-
-dies("PriorityQueue", {
-  make: () => PriorityQueue.create(8),
-  handleOf,
-  victim: locked("PriorityQueue"),
-  mend: (queue) => queue.recover(DEAD),
-  take: (queue) => queue.pop(),
-  add: (queue, value) => queue.push(value),
-});
-
-dies("DeadlineQueue", {
-  make: () => DeadlineQueue.create(8),
-  handleOf,
-  victim: locked("DeadlineQueue"),
-  mend: (queue) => queue.recover(DEAD),
-  take: (queue) => queue.pop(),
-  add: (queue, value) => queue.push(value, value),
-});
-
-dies("MultilevelQueue", {
-  make: () => MultilevelQueue.create(8),
-  handleOf,
-  victim: locked("MultilevelQueue"),
-  mend: (queue) => queue.recover(DEAD),
-  take: (queue) => {
-    const turn = queue.pop();
-    return turn === EMPTY ? turn : turn.value;
-  },
-  add: (queue, value) => queue.push(value),
-});
-
-dies("ShardedMap", {
-  make: () => ShardedMap.create(8, { shards: 1 }),
-  handleOf,
-  victim: `
-const map = m.ShardedMap.attach(job.handle, { worker: ${DEAD} });
-const [mine, pick] = [[], random(3)];
-const push = (value) => {
-  if (mine.length > 5) return false;
-  map.put(value, ~value);
-  return mine.push(value) > 0;
-};
-const pop = () => {
-  const [key] = mine.splice(pick() % mine.length, 1);
-  return key === undefined ? key : ~map.fetchRemove(key);
-};
-`,
-  mend: (map) => map.recover(DEAD),
-  take: (map) => {
-    const [first] = map.entries();
-    if (first === undefined) return EMPTY;
-    assertEquals([map.get(first[0]), first[1], map.remove(first[0])], [~first[0], ~first[0], true]);
-    return first[0];
-  },
-  add: (map, value) => map.put(value, ~value),
-});
-
-/** A victim that ends while it holds the lock. */
-const HOLDS = (name: string, args: string) => `
-const queue = m.${name}.attach(job.handle, { worker: ${DEAD} });
-mortal.arm(3); // after the lock's own access it has two more
-queue.${args};
-`;
-
-const LOCKED = {
-  PriorityQueue: [() => PriorityQueue.create(8), "push(1)"],
-  DeadlineQueue: [() => DeadlineQueue.create(8), "push(1, 1)"],
-  MultilevelQueue: [() => MultilevelQueue.create(8), "push(1)"],
-} as const;
-for (const [name, [make, push]] of Object.entries(LOCKED)) {
-  test(`${name}: others wait for a lock that a dead worker holds, and go on when it is recovered`, async () => {
-    const queue = make();
-    await endsItself(HOLDS(name, push), { handle: queue.handle });
-    assertEquals(queue.holder, DEAD);
-    const words = new Int32Array(queue.handle.buffer);
-    const waiting = inThreads(
-      Array(2).fill(
-        `const queue = m.${name}.attach(job.handle); return queue.${push} && queue.size;`,
-      ),
-      { handle: queue.handle },
-    );
-    // The lock is awaited: bit 0 of the first word after the header.
-    while ((Atomics.load(words, 32) & 1) === 0) await new Promise((go) => setTimeout(go));
-    assertEquals([queue.recover(DEAD + 1), queue.holder], [false, DEAD]);
-    assertEquals(queue.recover(DEAD), true);
-    assertEquals((await waiting as number[]).map((size) => size > 0), [true, true]);
-    assertEquals(queue.size, 2);
-  });
-}
-
-test("a view that has patience says who holds the lock, and can go on after recover", async () => {
-  const queue = PriorityQueue.create(8, { patienceMs: 1 });
-  await endsItself(HOLDS("PriorityQueue", "push(1)"), { handle: queue.handle });
-  let error: unknown;
-  try {
-    queue.push(2);
-  } catch (thrown) {
-    error = thrown;
-  }
-  assert(error instanceof LockHeldError);
-  assertEquals([error.code, error.worker], ["ERR_LOCK_HELD", DEAD]);
-  assertEquals(
-    error.message,
-    "Cannot lock a PriorityQueue: worker 7 has held it for 1 ms (call recover(7) if that worker has ended)",
-  );
-  assertEquals([queue.recover(error.worker), queue.push(2), queue.pop()], [true, true, 2]);
-  const map = ShardedMap.create(8, { patienceMs: 1, shards: 2 });
-  map.put(1, 1);
-  await endsItself(
-    `const map = m.ShardedMap.attach(job.handle, { worker: ${DEAD} }); mortal.arm(9); map.entries();`,
-    { handle: map.handle },
-  );
-  assertEquals(map.holders, [DEAD]);
-  const errors = [() => map.put(1, 2), () => map.clear()].map((call) => {
-    try {
-      return call();
-    } catch (thrown) {
-      return (thrown as LockHeldError).code;
-    }
-  });
-  assertEquals([errors, map.get(1), map.holders], [["ERR_LOCK_HELD", "ERR_LOCK_HELD"], 1, [DEAD]]);
-  assertEquals([map.recover(DEAD), map.holders, map.put(1, 2), map.get(1)], [true, [], true, 2]);
 });
 
 test("SlotSlab: the slots of a worker that ends stay taken; rebuild finds the one it had in hand", async () => {

@@ -214,6 +214,28 @@ test("MpmcQueue: a view that rested adds by the head of now, not by the one that
   ]);
 });
 
+test("MpmcQueue: what a view remembers is not taken for new when the counters have wrapped", () => {
+  const queue = MpmcQueue.create(2);
+  const words = openRegion("MpmcQueue", queue.handle);
+  const [head, tail, cells] = [32, 64, 96];
+  for (let i = 0; i < 2; i++) assertEquals([queue.push(i), queue.pop()], [true, i]);
+  const rested = MpmcQueue.attach(queue.handle); // it knows 4 as head and as tail
+  assertEquals([words[head], words[tail]], [4, 4]);
+  // 2 ** 31 - 2 items later there are two in it, at the positions 0 and 2.
+  Atomics.store(words, head, 0);
+  words.set([2, 70, 4, 71], cells);
+  assertEquals([rested.pop(), queue.pop()], [70, 71]);
+  // The same for one that knows 2 as head and has pushed nothing since: it is full.
+  const other = MpmcQueue.create(2);
+  const raw = openRegion("MpmcQueue", other.handle);
+  assertEquals([other.push(1), other.pop()], [true, 1]);
+  const old = MpmcQueue.attach(other.handle);
+  Atomics.store(raw, head, 0);
+  Atomics.store(raw, tail, 4);
+  raw.set([2, 80, 4, 81], cells);
+  assertEquals([old.push(9), old.pop(), old.pop(), old.pop()], [FULL, 80, 81, EMPTY]);
+});
+
 test("BlockingMpmcQueue: times", async () => {
   const queue = BlockingMpmcQueue.create(2, { spins: 0 });
   assertEquals(queue.pop(0), TIMED_OUT);
