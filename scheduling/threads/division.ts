@@ -12,7 +12,8 @@ import type { EngineTimers } from "./engine_timers.ts";
 import { FunctionTable } from "./function_table.ts";
 import { InlineRunner } from "./inline_runner.ts";
 import { keepAlive } from "./keep_alive.ts";
-import { type PoolCounts, ThreadPool } from "./pool.ts";
+import { ThreadPool } from "./pool.ts";
+import { NO_WORKERS, type PoolCounts } from "./pool_counts.ts";
 import type { PoolListener } from "./pool_options.ts";
 import type { PoolPlan } from "./pool_plan.ts";
 import type { StreamNews, StreamOrder } from "./stream_messages.ts";
@@ -190,8 +191,7 @@ export class Division implements PoolListener, QueueOwner {
   }
 
   counts(): PoolCounts {
-    return this.#pool?.counts() ??
-      { running: 0, starting: 0, abandoned: 0, died: 0, pinned: 0 };
+    return this.#pool?.counts() ?? NO_WORKERS;
   }
 
   get stolen(): number {

@@ -276,11 +276,12 @@ export class Engine<M extends object = AnyModule> implements AsyncDisposable {
   }
 
   /**
-   * Shared memory for arguments: what is written there need not be copied. 1 MiB at most; give it back with `release`.
+   * Shared memory for arguments, 1 MiB at most: what is written there need not be copied. Give it back with
+   * `release`. `undefined` when none of that size is free.
    *
-   * @throws {OutOfMemoryError} If none of that size is free
+   * @throws {TypeError | RangeError} If `bytes` is no whole number, or too many
    */
-  lease(bytes: number): Lease {
+  lease(bytes: number): Lease | undefined {
     return this.#core.lease(bytes);
   }
 
@@ -366,7 +367,8 @@ export class Engine<M extends object = AnyModule> implements AsyncDisposable {
    * Ends the engine: nothing can be run from now on. Resolves when all tasks have an outcome and all threads are gone,
    * or given up. Idempotent.
    *
-   * With `drain`, the default, tasks that were begun are waited for, at most for `timeoutMs`. What is then left, or all
+   * With `drain`, the default, tasks that were begun are waited for, at most for `timeoutMs`; also a stream that
+   * nobody reads. What is then left, or all
    * without `drain`, rejects with `EngineClosedError`: queued, it never runs; running, it is told, and has the
    * engine's `graceMs` before its thread is ended.
    *

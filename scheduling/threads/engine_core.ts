@@ -7,12 +7,12 @@
  */
 
 import { FULL } from "../../memory/answers.ts";
-import { checkInteger, typeOf } from "../../runtime/clock.ts";
+import { typeOf } from "../../runtime/clock.ts";
 import { Cancelled, TimeoutError } from "../../runtime/errors.ts";
 import type { Host } from "../../runtime/host.ts";
 import type { Lane } from "./dispatch_types.ts";
 import { Division } from "./division.ts";
-import type { CheckedEngineConfig } from "./engine_config.ts";
+import { type CheckedEngineConfig, checkWithin } from "./engine_config.ts";
 import { EngineClosedError, QueueFullError } from "./engine_errors.ts";
 import type { EngineWatch } from "./engine_hooks.ts";
 import { EngineCounters, type EngineStats } from "./engine_stats.ts";
@@ -20,6 +20,7 @@ import { EngineTask } from "./engine_task.ts";
 import { EngineTimers } from "./engine_timers.ts";
 import type { Lease } from "./lease.ts";
 import type { ThreadPool } from "./pool.ts";
+import { NO_WORKERS } from "./pool_counts.ts";
 import { blockingPlan, workPlan } from "./pool_plan.ts";
 import type { CheckedRunOptions } from "./run_options.ts";
 import { SignalTable } from "./signal_table.ts";
@@ -192,18 +193,15 @@ export class EngineCore {
     this.#shared.push(buffer);
   }
 
-  /** Shared memory of the work's pool; without workers, any. */
-  lease(bytes: number): Lease {
+  /** Shared memory of the work's pool, undefined for none; without workers, any. */
+  lease(bytes: number): Lease | undefined {
     const { pool } = this.work;
-    if (pool === undefined) {
-      checkInteger(bytes, 0, "lease", "bytes");
-      return { bytes: new Uint8Array(new SharedArrayBuffer(bytes)), release: () => {} };
+    if (pool !== undefined) {
+      const lease = pool.dispatcher.lease(bytes);
+      return lease === FULL ? undefined : lease;
     }
-    const lease = pool.dispatcher.lease(bytes);
-    if (lease !== FULL) return lease;
-    throw new RangeError(
-      `Cannot lease: no block of ${bytes} bytes is free (must give some back with release())`,
-    );
+    checkWithin(bytes, 0, 2 ** 20, "lease shared memory", "the length");
+    return { bytes: new Uint8Array(new SharedArrayBuffer(bytes)), release: () => {} };
   }
 
   /** The number of a new stream. */
@@ -277,10 +275,9 @@ export class EngineCore {
 
   stats(unread: number): EngineStats {
     const { work } = this;
-    const none = { running: 0, starting: 0, abandoned: 0, died: 0, pinned: 0 };
     return this.counters.summary({
       pool: work.counts(),
-      blocking: this.#blocking?.counts() ?? none,
+      blocking: this.#blocking?.counts() ?? NO_WORKERS,
       inFlight: work.queue.inFlight,
       waiting: work.queue.waiting,
       unread,

@@ -10,7 +10,7 @@ import { Cancelled } from "../../runtime/errors.ts";
 import { EngineClosedError, QueueFullError } from "./engine_errors.ts";
 import type { EngineTask } from "./engine_task.ts";
 import { Histogram, type HistogramSummary } from "./histogram.ts";
-import type { PoolCounts } from "./pool.ts";
+import type { PoolCounts } from "./pool_counts.ts";
 import { WorkerLostError } from "./worker_errors.ts";
 
 /** Counters of an engine. Those of ended workers stay counted. */

@@ -18,6 +18,7 @@ import type { LostTask } from "./dispatch_types.ts";
 import type { WorkerEndInfo } from "./engine_hooks.ts";
 import { decodeThrown, type EncodedThrown } from "./error_codec.ts";
 import { KeepAlive } from "./pool_keep_alive.ts";
+import type { PoolCounts } from "./pool_counts.ts";
 import type { PoolOptions } from "./pool_options.ts";
 import { PoolWorker } from "./pool_worker.ts";
 import { RestartPause } from "./restart_pause.ts";
@@ -34,20 +35,6 @@ import { startWorker, type WorkerEnd } from "./worker_host.ts";
 /** Whether this host ends a thread whatever it is doing. */
 function canEndThreads(): boolean {
   return !("Deno" in globalThis);
-}
-
-/** Counters of a pool. */
-export interface PoolCounts {
-  /** Workers that are ready. */
-  readonly running: number;
-  /** Workers on their way. */
-  readonly starting: number;
-  /** Threads that could not be ended, and were given up. */
-  readonly abandoned: number;
-  /** Threads that ended, or were given up, without having been told to stop. */
-  readonly died: number;
-  /** Workers that run on the CPU they should. */
-  readonly pinned: number;
 }
 
 /** A pool of workers over one dispatcher. */
@@ -188,13 +175,16 @@ export class ThreadPool {
     const lost = this.dispatcher.workerLost(index, true);
     const isStop = wasTold && end.how === "exited" && lost.length === 0;
     this.#told(worker, isStop ? "stopped" : end.how, end, lost);
-    if (!wasTold) this.#died++;
-    if (!wasTold) this.#pause.ended(worker.readyMs, lost.length > 0 || this.#hasWorked(worker));
+    if (!wasTold) {
+      this.#died++;
+      this.#pause.ended(worker.readyMs, lost.length > 0 || this.#hasWorked(worker));
+    }
     this.grow();
   }
 
   /** Its thread goes on, and cannot be ended: it keeps its place, and what it was running is lost. */
   #giveUp(worker: PoolWorker): void {
+    this.#workers.delete(worker.index);
     this.#abandoned++;
     this.#died++;
     const lost = this.dispatcher.workerLost(worker.index, false);

@@ -7,7 +7,10 @@
  * @module
  */
 
+import { ENGINE_MESSAGE, type GoMessage } from "./thread_setup.ts";
 import type { HostedWorker, WorkerEnd } from "./worker_host.ts";
+
+const GO: GoMessage = [ENGINE_MESSAGE, "go"];
 
 /** Where a worker is. */
 export type PoolWorkerState =
@@ -28,7 +31,7 @@ export class PoolWorker {
   /** What it had counted when it was last looked at. */
   seenExecuted = -1;
   /** When it was ready, in ms. */
-  readyMs = 0;
+  readyMs: number | undefined = undefined;
   /** Whether it runs on the CPU it should; undefined when it was told none. */
   isPinned: boolean | undefined = undefined;
   /** How its thread ended, when that is known and not yet all. */
@@ -52,12 +55,13 @@ export class PoolWorker {
     return this.#hosted;
   }
 
-  /** Its thread is ready: what waited is posted. */
+  /** Its thread is ready: what waited is posted, and it may begin. */
   started(hosted: HostedWorker): void {
     this.#hosted = hosted;
     const outbox = this.#outbox!;
     this.#outbox = undefined;
     for (const { message, transfer } of outbox) hosted.post(message, transfer);
+    hosted.post(GO);
   }
 
   /** Sends a message, now or when it is ready. */

@@ -43,9 +43,10 @@ export class RestartPause {
     return this.#failures >= MOST_FAILURES;
   }
 
-  /** A thread that was ready at `readyMs` ended; `worked` if it had begun anything. */
-  ended(readyMs: number, worked: boolean): void {
-    if (worked || systemClock.now() - readyMs >= HEALTHY_MS) this.#failures = 0;
+  /** A thread that was ready at `readyMs` ended, undefined for hardly ready; `worked` if it had begun anything. */
+  ended(readyMs: number | undefined, worked: boolean): void {
+    const livedMs = readyMs === undefined ? 0 : systemClock.now() - readyMs;
+    if (worked || livedMs >= HEALTHY_MS) this.#failures = 0;
     else this.failed();
   }
 

@@ -45,5 +45,11 @@ export function isEngineMessage(
 /** From the owner: a function that threads did not know when they started. */
 export type DefineMessage = readonly [typeof ENGINE_MESSAGE, "define", FunctionSource];
 
+/**
+ * From the owner: take tasks. Sent once the owner has heard that the thread is ready, after what it had to say
+ * meanwhile; a thread that began sooner could take a task before what the task needs is there.
+ */
+export type GoMessage = readonly [typeof ENGINE_MESSAGE, "go"];
+
 /** From a thread, first of all. */
 export type ReportMessage = readonly [typeof ENGINE_MESSAGE, "report", ThreadReport];

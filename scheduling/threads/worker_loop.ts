@@ -23,6 +23,8 @@ import { NOTHING, ORDERED, WorkerSteps } from "./worker_steps.ts";
 import { WorkerTasks } from "./worker_tasks.ts";
 
 const SPIN_MS = 0.02;
+const MOST_SPINS = 4;
+const SPIN_AGAIN = 16;
 const LONGEST_SLEEP_MS = 1000;
 /** Turns of the event loop: while busy, and while asynchronous tasks are pending. */
 const TURN_MS = 10;
@@ -41,6 +43,9 @@ export class WorkerLoop {
   readonly #concurrency: number;
   #isParked = false;
   #turnAt = 0;
+  /** Spins that may fail before they are given up, and rests without one since. */
+  #spins = MOST_SPINS;
+  #skipped = 0;
 
   private constructor(handle: DispatchHandle, worker: number, options: WorkerLoopOptions) {
     const region = DispatchRegion.attach(handle);
@@ -147,9 +152,14 @@ export class WorkerLoop {
     return why;
   }
 
-  /** Spins only while the owner is awake: then the next task may come at once. */
+  /** Spins only while the owner is awake, for then the next task may come at once; and seldom where it never does. */
   #spin(): boolean {
-    return this.#tasks.pending === 0 && !this.#steps.ownerSlept && this.#steps.search(SPIN_MS);
+    if (this.#tasks.pending > 0 || this.#steps.ownerSlept) return false;
+    if (this.#spins === 0 && ++this.#skipped < SPIN_AGAIN) return false;
+    this.#skipped = 0;
+    const found = this.#steps.search(SPIN_MS);
+    this.#spins = found ? MOST_SPINS : Math.max(0, this.#spins - 1);
+    return found;
   }
 
   #wakeIfParked(): void {

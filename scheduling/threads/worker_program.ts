@@ -5,10 +5,8 @@
  */
 
 import { NO_REF, type Ref } from "../../memory/ref.ts";
-import { setThreadAffinity } from "./affinity.ts";
 import type { TaskFunction } from "./dispatch_types.ts";
 import { encodeThrown } from "./error_codec.ts";
-import { makeStealPolicy } from "./make_steal_policy.ts";
 import type { StreamOrder } from "./stream_messages.ts";
 import { TaskFunctions } from "./task_functions.ts";
 import {
@@ -56,7 +54,13 @@ class LoopContexts implements ContextProvider {
 export async function runThread(posted: unknown, port: WorkerPort): Promise<ThreadBody> {
   const setup = posted as ThreadSetup;
   const { index, steal, seed, cpu, concurrency } = setup;
-  const isPinned = cpu === undefined ? undefined : setThreadAffinity(cpu).applied;
+  // What few workers need is loaded by those only: a thread starts by loading everything.
+  const isPinned = cpu === undefined
+    ? undefined
+    : (await import("./affinity.ts")).setThreadAffinity(cpu).applied;
+  const victims = steal === undefined
+    ? undefined
+    : (await import("./make_steal_policy.ts")).makeStealPolicy(steal, index);
   const streams = new WorkerStreams(
     (news) => port.post(news),
     (stream, error) => [ENGINE_MESSAGE, "failed", stream, encodeThrown(error)],
@@ -68,7 +72,7 @@ export async function runThread(posted: unknown, port: WorkerPort): Promise<Thre
   const onMessage = (message: unknown): void => {
     if (!isEngineMessage(message)) return;
     if (message[1] === "define") void table.define((message as DefineMessage)[2]);
-    else streams.receive(message as unknown as StreamOrder);
+    else if (message[1] === "grant") streams.receive(message as unknown as StreamOrder);
   };
   const loop: WorkerLoop = WorkerLoop.attach(setup.dispatch, index, {
     functions: table.functions,
@@ -83,11 +87,23 @@ export async function runThread(posted: unknown, port: WorkerPort): Promise<Thre
     encodeError: encodeThrown,
     concurrency,
     seed,
-    ...(steal === undefined ? {} : { victims: makeStealPolicy(steal, index) }),
+    ...(victims === undefined ? {} : { victims }),
     onMessage,
   });
+  /** Takes the messages there are; whether the one was among them that lets this worker begin. */
+  const hasGo = (): boolean => {
+    let message: unknown;
+    while ((message = port.receiveNow()) !== undefined) {
+      if (isEngineMessage(message) && message[1] === "go") return true;
+      if (!loop.receive(message)) onMessage(message);
+    }
+    return false;
+  };
   provideContext(new LoopContexts(loop, index));
   const report: ReportMessage = [ENGINE_MESSAGE, "report", { exports: table.exports, isPinned }];
   port.post(report);
-  return () => loop.run();
+  return async () => {
+    while (!hasGo()) await new Promise((resolve) => setTimeout(resolve, 1));
+    return await loop.run();
+  };
 }

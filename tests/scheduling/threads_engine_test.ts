@@ -102,11 +102,15 @@ withEngine("what is transferred is moved, what is shared is shared", {}, async (
   engine.share(words.buffer as SharedArrayBuffer);
   await engine.run("tally", [words, 1]);
   assertEquals(words[1], 2);
-  const lease = engine.lease(100);
+  const lease = engine.lease(100)!;
   lease.bytes.fill(7);
   assertEquals(await engine.run((b: Uint8Array) => b.length * b[99]!, [lease.bytes]), 700);
   lease.release();
   lease.release();
+  const taken = Array.from({ length: 1_000 }, () => engine.lease(2 ** 20));
+  assert(taken.some((one) => one === undefined) && taken[0] !== undefined);
+  for (const one of taken) one?.release();
+  assert(engine.lease(2 ** 20) !== undefined);
 });
 
 withEngine("what cannot be cloned rejects its task, and no other", {}, async (engine) => {
@@ -144,6 +148,25 @@ withEngine("a name that is not exported is refused at once, with those that are"
   assertThrows(() => engine.run("limit" as Any, []), TypeError, "exports no such function");
   assertThrows(() => engine.run("toString" as Any, []), TypeError, "exports no such function");
   return Promise.resolve();
+});
+
+withEngine("calls are typed by the module, and by the function", {}, async (engine) => {
+  const wrong = [
+    // @ts-expect-error -- no such function
+    () => engine.run("subtract", [1, 2]),
+    // @ts-expect-error -- not a string
+    () => engine.run("add", ["1", 2]).then((n) => n),
+    // @ts-expect-error -- one is missing
+    () => engine.run((a: number, b: number) => a + b, [1]),
+    // @ts-expect-error -- no number comes back
+    (): Promise<number> => engine.run((text: string) => text, ["x"]),
+    // @ts-expect-error -- `add` takes two
+    () => engine.map([1, 2], "tally"),
+  ];
+  assertEquals(wrong.length, 5);
+  const text: string = await engine.run((n: number) => `${n}`, [5]);
+  const items: AsyncIterable<number> = engine.stream("count", [newWords(), 1]);
+  for await (const item of items) assertEquals([text, item], ["5", 0]);
 });
 
 withEngine("a function that uses what is around it is refused, with the names", {}, (engine) => {
