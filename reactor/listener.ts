@@ -153,6 +153,11 @@ class Accept extends OwnedOp<FdStream> {
     return acceptNow(this.reactor, this.fd);
   }
 
+  /** Nobody has the connection. */
+  override putBack(connection: FdStream): void {
+    connection.close();
+  }
+
   override describe(): string {
     return `accept on fd ${this.fd}`;
   }
@@ -162,6 +167,11 @@ class Accept extends OwnedOp<FdStream> {
 class AcceptFd extends FdOp<FdStream> {
   protected attempt(): Poll<FdStream> {
     return acceptNow(this.reactor, this.fd);
+  }
+
+  /** Nobody has the connection. */
+  override putBack(connection: FdStream): void {
+    connection.close();
   }
 
   override describe(): string {

@@ -19,6 +19,8 @@ export interface Abandonable<T> extends Pollable<T> {
   describe(): string;
   /** See `Future.abandon`. */
   abandon(waker: Waker, reason: unknown): boolean;
+  /** See `Future.putBack`. */
+  putBack?(value: T): void;
 }
 
 /** Races of host code, which belong to no runtime. */
@@ -37,6 +39,8 @@ function firstOf(count: number): number {
 class Branch<T> implements Waker {
   queued = true;
   done = false;
+  /** What it gave, until it is given on; else `PENDING`. */
+  value: Poll<T> = PENDING;
 
   constructor(
     readonly set: Branches<T, unknown>,
@@ -124,10 +128,14 @@ export class Branches<T, R> implements Abandonable<R> {
         return decision.result;
       } catch (error) {
         this.#stop(error);
+        this.putBack();
         throw error;
       }
     }
-    return this.#left === 0 && !this.#decided ? this.#policy.onEnd() : PENDING;
+    if (this.#left > 0 || this.#decided) return PENDING;
+    const result = this.#policy.onEnd();
+    if (result !== PENDING) this.#decided = true;
+    return result;
   }
 
   #pollBranch(branch: Branch<T>): { readonly result: R } | undefined {
@@ -141,6 +149,7 @@ export class Branches<T, R> implements Abandonable<R> {
     }
     if (value === PENDING) return undefined;
     branch.done = true;
+    branch.value = value;
     this.#left--;
     return this.#policy.onValue(branch.index, value);
   }
@@ -158,8 +167,20 @@ export class Branches<T, R> implements Abandonable<R> {
   }
 
   abandon(_waker: Waker, reason: unknown): boolean {
+    if (this.#decided) return true;
     this.#stop(reason);
+    this.putBack();
     return true;
+  }
+
+  /** All that its branches gave goes back. */
+  putBack(): void {
+    for (const branch of this.#branches) {
+      const { value } = branch;
+      if (value === PENDING) continue;
+      branch.value = PENDING;
+      branch.future.putBack?.(value);
+    }
   }
 }
 

@@ -116,6 +116,10 @@ export class Deadline<T> implements Abandonable<T> {
     throw error;
   }
 
+  putBack(value: T): void {
+    this.#inner.putBack?.(value);
+  }
+
   abandon(waker: Waker, reason: unknown): boolean {
     this.#timer.abandon();
     return this.#inner.abandon(waker, reason);

@@ -205,9 +205,14 @@ export class Driver {
       if (this.#driven.taskCount === 0) this.#settleRuns();
       if (this.#holds === 0) break;
       if (this.#isDeadlocked()) {
-        this.#tellDeadlock();
-        await undefined;
+        // An async body may be on its way here, through more promises than there were rounds.
+        await this.#parker.park(0);
         if (this.#holds === 0 || !queue.isEmpty) continue;
+        if (this.#isDeadlocked()) {
+          this.#tellDeadlock();
+          await undefined;
+          if (this.#holds === 0 || !queue.isEmpty) continue;
+        }
       }
       const parkedMs = performance.now();
       await this.#park();

@@ -96,7 +96,11 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
     return new FromPollable({ poll: (waker: Waker) => poll(state, waker) });
   }
 
-  /** All values in order; on the first error the others are cancelled and it is thrown. */
+  /**
+   * All values in order; on the first error the others are cancelled and it is thrown.
+   *
+   * Permits, received values and connections that it had by then, or when it is cancelled, go back.
+   */
   static all<const F extends readonly (Pollable<unknown> | PromiseLike<unknown>)[]>(
     futures: F,
   ): Future<{ -readonly [K in keyof F]: Awaited<ValueOf<F[K]>> }> {
@@ -173,6 +177,12 @@ export abstract class Future<T> implements Pollable<T>, Promise<T> {
     cancelSafely(this, reason);
     return true;
   }
+
+  /**
+   * A combinator had this value and cannot give it on: it was cancelled, or another of its futures
+   * failed. What only one can have goes back to where it came from. Must not throw.
+   */
+  putBack(_value: T): void {}
 
   /** The future of `onValue` applied to the value. */
   map<R>(onValue: (value: T) => R): Future<R> {
@@ -328,6 +338,9 @@ export class FromPollable<T> extends Future<T> {
     if (typeof inner.abandon === "function") return inner.abandon(waker, reason);
     cancelSafely(this.#inner, reason);
     return true;
+  }
+  override putBack(value: T): void {
+    (this.#inner as Partial<Abandonable<T>>).putBack?.(value);
   }
   override describe(): string {
     const inner = this.#inner as Partial<Abandonable<T>>;

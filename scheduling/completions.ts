@@ -47,7 +47,7 @@ export class Completions implements AsyncIterableIterator<Completion> {
     this.#endless = endless;
     this.group = group;
     for (const task of core.remembered) if (task.isFinished) this.#ended.push(task);
-    this.#watching = core.onCompletion(this.#tell);
+    this.#watching = core.completions.add(this.#tell);
   }
 
   next(): Future<Step> & Promise<Step> {

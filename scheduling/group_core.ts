@@ -21,9 +21,11 @@ import { failureOf } from "../runtime/root_owner.ts";
 import { coreOf } from "../runtime/runtime.ts";
 import type { Owner, Task } from "../runtime/task.ts";
 import { currentTask } from "./current_task.ts";
+import { GroupBudget } from "./group_budget.ts";
 import { GroupDeadline, Shield } from "./group_deadline.ts";
 import { GroupClosedError } from "./group_errors.ts";
 import { checkGroupOptions, type InnerGroupOptions } from "./group_options.ts";
+import { Listeners } from "./listeners.ts";
 import { Remembered } from "./remembered.ts";
 import { listenOnce } from "./signals.ts";
 import { Slots } from "./slots.ts";
@@ -55,6 +57,8 @@ export class GroupCore implements Owner {
   failed = 0;
   cancelledCount = 0;
   maxConcurrency: number;
+  /** Only in groups with one. */
+  readonly budget: GroupBudget | undefined;
   readonly #timings: Timings | undefined;
   readonly #children = new Children();
   /** Only in groups with a limit. */
@@ -65,9 +69,10 @@ export class GroupCore implements Owner {
   #excused: Set<Task<unknown>> | undefined;
   readonly #shield: Shield | undefined;
   #deadline: GroupDeadline | undefined;
-  /** Told of each child that ends; and of room for more. */
-  #completionListeners: Set<(task: Task<unknown>) => void> | undefined;
-  #roomListeners: Set<() => void> | undefined;
+  /** Told of each child that ends. */
+  readonly completions = new Listeners<[Task<unknown>]>();
+  /** Told when there may be room for one more. */
+  readonly room = new Listeners();
   #stopListening: (() => void) | undefined;
   #closed = false;
   #over = false;
@@ -88,6 +93,9 @@ export class GroupCore implements Owner {
     if (checked.shieldMs !== undefined) this.#shield = new Shield(this.host, checked.shieldMs);
     if (checked.trackTiming) this.#timings = new Timings(this.host.clock);
     if (this.maxConcurrency > 0) this.#slots = this.#makeSlots([]);
+    if (checked.budget > 0) {
+      this.budget = new GroupBudget(this, checked.budget, () => this.room.tell());
+    }
     if (checked.timeoutMs !== Infinity) this.deadline.timeoutMs = checked.timeoutMs;
     if (this.signal?.aborted === true) this.#abort(this.signal.reason);
     // A shield opened in cleanup starts its limit; another group is cancelled with a task that has
@@ -104,10 +112,12 @@ export class GroupCore implements Owner {
 
   // ---- spawning -----------------------------------------------------------------------------
 
-  spawn<T>(body: unknown, second: unknown, background = false): Task<T> {
+  spawn<T>(body: unknown, second: unknown, background = false, cost = 1): Task<T> {
     if (!this.#closed && this.signal?.aborted === true) this.#abort(this.signal.reason);
     if (this.#closed || this.parent?.isEnding === true) throw this.closedError();
+    this.budget?.checkRoom(cost);
     const task = this.host.spawn<T>(this, body, second);
+    this.budget?.charge(task, cost);
     this.total++;
     this.#adopt(task);
     this.remembered.add(task, this.#children.size);
@@ -165,7 +175,7 @@ export class GroupCore implements Owner {
         .filter((task) => task !== this.body && this.#background?.has(task) !== true);
       this.#slots = this.#makeSlots(counted);
     }
-    for (const tell of [...this.#roomListeners ?? []]) tell();
+    this.room.tell();
   }
 
   timingOf(task: object): Timing | undefined {
@@ -180,20 +190,6 @@ export class GroupCore implements Owner {
   /** When the group's own deadline is, in ms of the clock; `Infinity` without one. */
   get deadlineMs(): number {
     return this.#deadline === undefined ? Infinity : this.#deadline.whenMs;
-  }
-
-  /** Calls `tell` for each child that ends. */
-  onCompletion(tell: (task: Task<unknown>) => void): { stop(): void } {
-    const listeners = this.#completionListeners ??= new Set();
-    listeners.add(tell);
-    return { stop: () => listeners.delete(tell) };
-  }
-
-  /** Calls `tell` when the limit changes. */
-  onRoom(tell: () => void): { stop(): void } {
-    const listeners = this.#roomListeners ??= new Set();
-    listeners.add(tell);
-    return { stop: () => listeners.delete(tell) };
   }
 
   /** The failure of this child before `done` is not the group's. */
@@ -215,6 +211,7 @@ export class GroupCore implements Owner {
     }
     this.#timings?.ended(task);
     this.remembered.ended(task);
+    this.budget?.ended(task);
     const wasBackground = this.#background?.delete(task) === true;
     if (
       this.cancelled !== undefined && task.cancelled === this.cancelled &&
@@ -224,9 +221,7 @@ export class GroupCore implements Owner {
       this.fail(failureOf(task), task);
     }
     if (!wasBackground && task !== this.body) this.#slots?.ended(task);
-    if (this.#completionListeners !== undefined && task !== this.body) {
-      for (const tell of [...this.#completionListeners]) tell(task);
-    }
+    if (task !== this.body) this.completions.tell(task);
     this.settleIfDone();
   }
 
@@ -315,6 +310,7 @@ export class GroupCore implements Owner {
 
   close(): void {
     this.#closed = true;
+    this.budget?.close();
     if (this.joining) this.settleIfDone();
   }
 
@@ -338,6 +334,7 @@ export class GroupCore implements Owner {
 
   #cancelAll(cancelled: Cancelled, graceMs: number): void {
     this.#closed = true;
+    this.budget?.close();
     this.cancelChildren(this.verdict.cancelled ??= cancelled, graceMs, true);
   }
 

@@ -44,6 +44,14 @@ export class TaskGroupError extends AggregateError {
   }
 }
 
+/** `spawn` into a group whose budget is used up; `admit` waits for room instead. */
+export class GroupFullError extends Error {
+  /** Class name. */
+  override readonly name = "GroupFullError";
+  /** Stable code of this class. */
+  readonly code = "ERR_GROUP_FULL";
+}
+
 /** `spawn` on a group that is closed, cancelled or over. */
 export class GroupClosedError extends ClosedError {
   /** Class name. */

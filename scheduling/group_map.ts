@@ -80,7 +80,7 @@ class MapOperation<I, R> extends Operation<R[] | void> {
     this.#items = items;
     this.#fn = fn;
     this.#keep = keep;
-    this.#room = core.onRoom(() => this.#pull());
+    this.#room = core.room.add(() => this.#pull());
     this.#pull();
   }
 
@@ -90,8 +90,9 @@ class MapOperation<I, R> extends Operation<R[] | void> {
     this.#pulling = true;
     try {
       while (!this.#exhausted) {
-        const limit = this.#core.maxConcurrency;
+        const { maxConcurrency: limit, budget } = this.#core;
         if (limit > 0 && this.#live.size >= limit) break;
+        if (budget?.hasRoom(1) === false && !this.#core.isClosed) break;
         if (this.#core.isClosed) {
           this.#stop({ error: this.#core.cancelled ?? this.#core.closedError() });
           break;

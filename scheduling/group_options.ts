@@ -19,6 +19,12 @@ export interface GroupOptions {
   readonly failures?: "primary" | "aggregate";
   /** Children between first poll and end, at most; more wait, first in, first out. 0: no limit. */
   readonly maxConcurrency?: number;
+  /**
+   * How much may be alive at once, waiting for a slot or running: the costs of the children
+   * together, 1 each unless `spawn` says otherwise (bytes, rows). `spawn` into a full group throws
+   * `GroupFullError`, `admit` waits for room. 0: no limit.
+   */
+  readonly budget?: number;
   /** Cancels the group when it aborts. One listener, there only while children live. */
   readonly signal?: AbortSignal;
   /** The runtime. Default: that of the current task, else the default one. */
@@ -43,6 +49,7 @@ export interface CheckedOptions {
   readonly cancelOnError: boolean;
   readonly aggregate: boolean;
   readonly maxConcurrency: number;
+  readonly budget: number;
   readonly signal: AbortSignal | undefined;
   readonly runtime: RuntimeApi | undefined;
   readonly graceMs: number;
@@ -97,6 +104,7 @@ export function checkGroupOptions(
     cancelOnError: checkFlag(options.cancelOnError, true, action, "cancelOnError"),
     aggregate: failures === "aggregate",
     maxConcurrency: checkInteger(options.maxConcurrency ?? 0, 0, action, "maxConcurrency"),
+    budget: checkInteger(options.budget ?? 0, 0, action, "budget"),
     signal: signal === undefined ? undefined : checkSignal(signal, action),
     runtime: options.runtime,
     graceMs: graceMs === undefined

@@ -7,13 +7,12 @@
 export type { Completion } from "./completions.ts";
 export type { Timing } from "./timings.ts";
 export type { GroupOptions } from "./group_options.ts";
-export { GroupClosedError, TaskGroupError } from "./group_errors.ts";
+export { GroupClosedError, GroupFullError, TaskGroupError } from "./group_errors.ts";
+export type { GroupStats, GroupTaskInfo } from "./group_stats.ts";
 export { Operation } from "./operation.ts";
 export { parallelForEach, Scope, scope, type ScopeBody, ScopedTask, scopedTask } from "./scope.ts";
 export {
   type GroupSpawnOptions,
-  type GroupStats,
-  type GroupTaskInfo,
   type ItemBody,
   TaskGroup,
   taskGroup,

@@ -112,7 +112,7 @@ class ChildrenEnd extends Operation<void> {
     this.#watching?.stop();
     this.#watching = undefined;
     if (this.#core.liveForeground === 0) return undefined;
-    this.#watching = this.#core.onCompletion(() => waker.wake());
+    this.#watching = this.#core.completions.add(() => waker.wake());
     return PENDING;
   }
 

@@ -15,48 +15,21 @@ import type { Task } from "../runtime/task.ts";
 import type { SpawnOptions, TaskBody, TaskScope } from "../runtime/task_body.ts";
 import { type Completion, Completions } from "./completions.ts";
 import { GroupCore } from "./group_core.ts";
-import { checkFlag, type GroupOptions } from "./group_options.ts";
+import { Admission, GroupBudget } from "./group_budget.ts";
+import { checkFlag, type GroupOptions, mustBeOptions } from "./group_options.ts";
+import { type GroupStats, type GroupTaskInfo, statsOf, tasksOf } from "./group_stats.ts";
 import { mapInGroup } from "./group_map.ts";
 import { GroupOperation } from "./group_operation.ts";
 import type { Operation } from "./operation.ts";
 import { StartOperation } from "./start.ts";
 import { unwatchForgotten, watchForgotten } from "./forgotten.ts";
-import type { Timing } from "./timings.ts";
 
 /** How to spawn into a group. */
 export interface GroupSpawnOptions extends SpawnOptions {
   /** A service: does not keep the group open, and is cancelled after all others have ended. */
   readonly background?: boolean;
-}
-
-/** A child as `tasks()` lists it. */
-export interface GroupTaskInfo extends Partial<Timing> {
-  /** Unique within the runtime. */
-  readonly id: number;
-  /** The child's name. */
-  readonly name: string;
-  /** One of the `TASK_…` numbers. */
-  readonly status: TaskStatus;
-}
-
-/** Counters of a group. */
-export interface GroupStats {
-  /** Children spawned. */
-  readonly total: number;
-  /** Waiting for a slot (`maxConcurrency`). */
-  readonly pending: number;
-  /** Let run, and not ended. */
-  readonly running: number;
-  /** Returned. */
-  readonly completed: number;
-  /** Threw. */
-  readonly failed: number;
-  /** Were cancelled. */
-  readonly cancelled: number;
-  /** Nothing can be spawned any more. */
-  readonly isClosed: boolean;
-  /** completed / (completed + failed + cancelled); 0 when none ended. */
-  readonly successRate: number;
+  /** What the child takes of the group's `budget` while it lives. Default 1. */
+  readonly cost?: number;
 }
 
 /** The inside of a group, for the rest of this folder. */
@@ -111,6 +84,7 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
    * Starts a child. It is polled in a later batch, or when a slot is free.
    *
    * @throws {GroupClosedError} If the group is closed, cancelled or over; the body never runs
+   * @throws {GroupFullError} If its `budget` has no room for it, or others wait for room
    * @throws {TypeError} If the body is none of the kinds of `TaskBody`
    */
   spawn<T>(body: TaskBody<T>, options?: GroupSpawnOptions): JoinHandle<T>;
@@ -119,9 +93,44 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
   spawn(body: unknown, second?: unknown): JoinHandle<unknown> {
     const options = typeof second === "object" ? second as GroupSpawnOptions | null : undefined;
     const background = checkFlag(options?.background, false, "spawn", "background");
-    const task = this.#core.spawn(body, second, background);
+    const task = this.#core.spawn(body, second, background, options?.cost);
     if (!this.#core.isWatched && !this.#core.joining) watchForgotten(this, this.#core);
     return task;
+  }
+
+  /**
+   * Waits until the `budget` has room, first come, first served, then starts a child: back-pressure
+   * for whoever makes the work. Without a budget it starts it at once.
+   *
+   * Cancelled while it waits, it has started nothing.
+   *
+   * @returns The child's `handle` (in an object, as an `await` would wait for the child's end)
+   * @throws {GroupClosedError} If the group is closed, cancelled or over, also while it waits
+   * @throws {TypeError | RangeError} If `cost` is no whole number from 0, or more than the budget
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { scope } from "@vais/runtime";
+   *
+   * const files = [400, 300, 600, 200];
+   * const loaded: number[] = [];
+   * await scope(async (s) => {
+   *   for (const bytes of files) {
+   *     await s.admit(async (task) => {
+   *       await task.sleep(1);
+   *       loaded.push(bytes);
+   *     }, { cost: bytes });
+   *   }
+   * }, { budget: 1_000 }); // at most 1 000 bytes in memory
+   * assertEquals(loaded.length, 4);
+   * ```
+   */
+  admit<T>(body: TaskBody<T>, options?: GroupSpawnOptions): Future<{ handle: JoinHandle<T> }> {
+    mustBeOptions(options, "admit");
+    const budget = this.#core.budget ?? new GroupBudget(this.#core, Infinity, () => {});
+    budget.checkCost(options?.cost ?? 1);
+    return new Admission(budget, options?.cost ?? 1, () => this.spawn(body, options));
   }
 
   /**
@@ -271,31 +280,14 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
     this.#core.setMaxConcurrency(limit);
   }
 
-  /** Counters. */
+  /** Counters, as of now. */
   stats(): GroupStats {
-    const core = this.#core;
-    const { completed, cancelledCount: cancelled, failed, pendingCount: pending } = core;
-    const ended = completed + cancelled + failed;
-    return {
-      total: core.total,
-      pending,
-      running: core.live - pending,
-      completed,
-      failed,
-      cancelled,
-      isClosed: core.isClosed,
-      successRate: ended === 0 ? 0 : completed / ended,
-    };
+    return statsOf(this.#core);
   }
 
   /** The live children and the latest that ended, in the order of spawning. */
   tasks(): GroupTaskInfo[] {
-    return [...this.#core.remembered].map((task) => ({
-      id: task.id,
-      name: task.name,
-      status: task.status,
-      ...this.#core.timingOf(task),
-    }));
+    return tasksOf(this.#core);
   }
 
   /** Calls `fn` for each item, a child each, as many at once as the group allows; waits for all. */

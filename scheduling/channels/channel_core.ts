@@ -118,6 +118,12 @@ export class ChannelCore<T> {
     this.#serve();
   }
 
+  /** A value that was taken, and is not wanted, is the oldest again; also in a channel that is full or closed. */
+  putBack(value: T): void {
+    this.buffer.unshift(value);
+    this.#serve();
+  }
+
   /** Claims for receivers while there are values, room for senders while there is some. */
   #serve(): void {
     const { receivers, senders } = this;
@@ -225,6 +231,10 @@ export class ReceiveWait<T> extends QueuedWait<T> {
     this.#core.returnClaim();
   }
 
+  override putBack(value: T): void {
+    this.#core.putBack(value);
+  }
+
   override describe(): string {
     return this.#core.describe("receive");
   }
@@ -260,6 +270,10 @@ export class NextWait<T> extends QueuedWait<IteratorResult<T, undefined>> {
 
   protected override giveBack(value: unknown): void {
     if (value === TURN) this.#core.returnClaim();
+  }
+
+  override putBack(next: IteratorResult<T, undefined>): void {
+    if (next.done !== true) this.#core.putBack(next.value);
   }
 
   override describe(): string {

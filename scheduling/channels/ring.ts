@@ -25,6 +25,14 @@ export class Ring<T> {
     this.#slots[(this.#first + this.#size++) & (this.#slots.length - 1)] = item;
   }
 
+  /** Puts an item before the oldest. */
+  unshift(item: T): void {
+    if (this.#size === this.#slots.length) this.#grow();
+    this.#first = (this.#first - 1) & (this.#slots.length - 1);
+    this.#slots[this.#first] = item;
+    this.#size++;
+  }
+
   /** Takes the oldest; there must be one. */
   shift(): T {
     const item = this.#slots[this.#first] as T;

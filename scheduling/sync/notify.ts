@@ -49,6 +49,7 @@ export class Notify implements Disposable {
         queue.checkOpen();
         if (this.#kept) {
           this.#kept = false;
+          wait.isMarked = true;
           return undefined;
         }
         wait.isMarked = false;

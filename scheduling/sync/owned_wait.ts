@@ -39,6 +39,10 @@ export class OwnedWait<T> extends QueuedWait<T> {
     this.#owner.giveBack?.(value, this);
   }
 
+  override putBack(value: T): void {
+    this.giveBack(value);
+  }
+
   protected override pollAgain(): Poll<T> {
     return this.#owner.isRepeatable === true ? undefined as T : super.pollAgain();
   }

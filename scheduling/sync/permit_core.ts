@@ -175,6 +175,10 @@ export class AcquireWait extends QueuedWait<Permit> {
     permit.release();
   }
 
+  override putBack(permit: Permit): void {
+    this.giveBack(permit);
+  }
+
   protected override leftQueue(): void {
     this.core.count(this.tie, -1);
     this.core.serve();

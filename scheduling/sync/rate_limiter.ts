@@ -290,6 +290,10 @@ class TokenWait extends QueuedWait<void> {
     this.#bucket.giveBack(this.count);
   }
 
+  override putBack(): void {
+    this.giveBack();
+  }
+
   protected override leftQueue(): void {
     this.#bucket.serve();
   }

@@ -126,6 +126,10 @@ export class LimitedWait<T> extends Future<T> implements AbortWatcher {
     return ended;
   }
 
+  override putBack(value: T): void {
+    this.#inner.putBack(value);
+  }
+
   override describe(): string {
     return this.#inner.describe();
   }

@@ -63,6 +63,23 @@ test("a generator task that locks what it holds gets a DeadlockError with its na
   assertEquals([mutex.isLocked, mutex.waiting], [false, 0]);
 });
 
+test("branches of an async body share a mutex in virtual time: long chains of promises are no deadlock", async () => {
+  await using runtime = new SimulatedRuntime();
+  const mutex = new Mutex();
+  let turns = 0;
+  const branch = async () => {
+    using _permit = await mutex.lock();
+    for (let i = 0; i < 40; i++) await Promise.resolve();
+    turns++;
+  };
+  const task = runtime.spawn(async () => {
+    await Promise.all([branch(), branch(), branch()]);
+  });
+  await runtime.run();
+  await task;
+  assertEquals(turns, 3);
+});
+
 test("two branches of one async body lock the same mutex in turn: that is no deadlock", async () => {
   await using runtime = new Runtime();
   const mutex = new Mutex();
