@@ -81,7 +81,7 @@ const leased: Cell = buffers(async () => {
   const engine = await engineOf();
   return {
     call: (_, bytes) => engine.run("ends", [bytes as Uint8Array]),
-    make: () => engine.lease(BYTES).bytes,
+    make: () => engine.lease(BYTES)!.bytes,
   };
 }, OURS);
 

@@ -74,12 +74,8 @@ export {
   type Overflow,
 } from "./channels/channel.ts";
 export { oneshot, OneshotReceiver, OneshotSender } from "./channels/oneshot.ts";
-export {
-  Broadcast,
-  type BroadcastOptions,
-  BroadcastReceiver,
-  LaggedError,
-} from "./channels/broadcast.ts";
+export { Broadcast, type BroadcastOptions, BroadcastReceiver } from "./channels/broadcast.ts";
+export { LaggedError } from "./channels/lagged_error.ts";
 export { Watch, watch, WatchReceiver } from "./channels/watch.ts";
 export { Question, RequestChannel, type RequestChannelOptions } from "./channels/request.ts";
 export { mapConcurrent, type MapConcurrentOptions, type Mapper } from "./streams/map_concurrent.ts";
@@ -126,7 +122,8 @@ export {
   type ProcessEndOptions,
   type StatusProcess,
 } from "./adapters/process.ts";
-export { messages, type MessagesOptions, WebSocketError } from "./adapters/web_socket.ts";
+export { messages, type MessagesOptions } from "./adapters/web_socket.ts";
+export { WebSocketError } from "./adapters/web_socket_error.ts";
 export { fromReadable, pipeInto, toReadable } from "./adapters/web_streams.ts";
 
 export {

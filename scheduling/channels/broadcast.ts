@@ -14,6 +14,7 @@ import { PENDING, type Poll } from "../../runtime/poll.ts";
 import { Waiters } from "../waiters.ts";
 import { checkValue } from "./channel.ts";
 import { iterate } from "./iterate.ts";
+import { LaggedError } from "./lagged_error.ts";
 import { Look } from "./look.ts";
 import { Ring } from "./ring.ts";
 
@@ -23,26 +24,6 @@ export interface BroadcastOptions {
   readonly capacity?: number;
   /** For errors and dumps. */
   readonly name?: string;
-}
-
-/** A receiver of a {@linkcode Broadcast} was too slow; it goes on with the oldest value that is left. */
-export class LaggedError extends Error {
-  /** Class name. */
-  override readonly name: string = "LaggedError";
-  /** Stable code of this class. */
-  readonly code: string = "ERR_LAGGED";
-  /** How many values it missed. */
-  readonly missed: number;
-
-  /** So many were missed. */
-  constructor(missed: number, name: string, capacity: number) {
-    super(
-      `Cannot receive from broadcast ${name}: ${missed} value${
-        missed === 1 ? " was" : "s were"
-      } missed (receive within ${capacity} sends, or make its capacity larger)`,
-    );
-    this.missed = missed;
-  }
 }
 
 let broadcasts = 0;

@@ -15,6 +15,7 @@ import {
   StaleBlockError,
   StaleMarkError,
 } from "../../memory/allocators/errors.ts";
+import { LockHeldError } from "../../memory/lock_held_error.ts";
 import {
   BusyError,
   IoError,
@@ -29,7 +30,9 @@ import {
   TimeoutError,
   TooManyTasksError,
 } from "../../runtime/errors.ts";
-import { GroupClosedError, TaskGroupError } from "../group_errors.ts";
+import { WebSocketError } from "../adapters/web_socket_error.ts";
+import { LaggedError } from "../channels/lagged_error.ts";
+import { GroupClosedError, GroupFullError, TaskGroupError } from "../group_errors.ts";
 import { GpuUnavailableError } from "../workloads/work_item.ts";
 import { EngineClosedError, QueueFullError, ResultNotFoundError } from "./engine_errors.ts";
 import { WorkerLostError, WorkerStartError } from "./worker_errors.ts";
@@ -50,7 +53,10 @@ const LIBRARY: readonly ErrorClass[] = [
   TimeoutError,
   TooManyTasksError,
   GroupClosedError,
+  GroupFullError,
   TaskGroupError,
+  LaggedError,
+  WebSocketError,
   WorkerLostError,
   WorkerStartError,
   EngineClosedError,
@@ -63,6 +69,7 @@ const LIBRARY: readonly ErrorClass[] = [
   UnsupportedError,
   DoubleFreeError,
   ForeignBlockError,
+  LockHeldError,
   OutOfMemoryError,
   StaleBlockError,
   StaleMarkError,

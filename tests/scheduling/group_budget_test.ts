@@ -58,7 +58,7 @@ test("costs: many small ones do not overtake a large one that waits", async () =
   await using runtime = new SimulatedRuntime();
   const order: string[] = [];
   await runtime.spawn(() =>
-    scope(function* (s) {
+    scope((s) => {
       const enter = (name: string, cost: number, ms: number) =>
         s.spawn(function* () {
           yield* s.admit(function* () {
