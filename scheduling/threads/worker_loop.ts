@@ -137,7 +137,7 @@ export class WorkerLoop {
     const steps = this.#steps;
     const tasks = this.#tasks;
     for (let i = 1;; i++) {
-      if (tasks.pending >= this.#concurrency) return FULL_UP;
+      if (tasks.pending >= this.#concurrency || tasks.isExpecting) return FULL_UP;
       const slot = steps.next();
       if (slot < 0) return slot;
       tasks.run(slot);

@@ -2,7 +2,11 @@
  * A worker's tasks: called, ended, told of.
  *
  * A task is pending from the moment it cannot go on at once (its function answered a thenable, its arguments are on
- * their way) until it ends. When the worker has left, pending tasks are nobody's: they touch nothing any more.
+ * their way) until it ends.
+ *
+ * What was started here cannot be taken by another worker, so as little as possible is started that is not called
+ * at once: it would wait for a long call although others are idle. Several messages may be on their way only
+ * for functions whose calls were short lately, and nothing is called before them that may be long. When the worker has left, pending tasks are nobody's: they touch nothing any more.
  *
  * @module
  */
@@ -22,6 +26,11 @@ import { MESSAGE, NUMBERS, type Payload } from "./payload.ts";
 import type { SharedArea } from "./shared_area.ts";
 import type { WorkerSteps } from "./worker_steps.ts";
 
+/** Messages may be on their way for calls that block this thread no longer than so, taken together. */
+const ASKED_MS = 1;
+/** And no more than so many. */
+const MOST_ASKED = 32;
+
 /** Internal: runs tasks for a `WorkerLoop`. */
 export class WorkerTasks {
   readonly #region: DispatchRegion;
@@ -34,6 +43,14 @@ export class WorkerTasks {
   readonly #pending = new Map<Ref, number>();
   /** Of these, those that wait for a buffer this thread does not know yet. */
   readonly #unready = new Set<Ref>();
+  /** Of these, those whose arguments are on their way. */
+  readonly #asked = new Set<Ref>();
+  /** One of these whose call may be long; else NO_REF. */
+  #longAsked: Ref = NO_REF;
+  /** Of these, one that may be long and is called after those; else -1. */
+  #deferred = -1;
+  /** By function: how long calls with messages took, the longest lately. */
+  readonly #callMs: number[] = [];
   readonly #listeners = new Map<Ref, () => void>();
   #hasLeft = false;
   /** The task whose function is running now, up to its first await; else NO_REF. */
@@ -61,6 +78,14 @@ export class WorkerTasks {
     return this.#pending.size;
   }
 
+  /**
+   * Whether no other task must be started now, as one that was started is not called yet, and may be long.
+   */
+  get isExpecting(): boolean {
+    return this.#longAsked !== NO_REF || this.#asked.size >= MOST_ASKED || this.#deferred >= 0 ||
+      this.#unready.size > 0;
+  }
+
   /** Runs a task that was started, at least up to where it has to wait. */
   run(slot: number): void {
     const { words } = this.#region;
@@ -74,11 +99,17 @@ export class WorkerTasks {
     const ref = words[record + REF]!;
     const kind = this.#payload.kindOf(slot);
     const run = this.#functions[this.#payload.functionOf(slot)];
-    if (kind === NUMBERS && run !== undefined) {
-      this.#callWithNumbers(slot, ref, run);
-    } else if (kind === MESSAGE) {
+    if (kind === MESSAGE) {
       this.#pending.set(ref, slot);
+      this.#asked.add(ref);
+      const ms = this.#callMs[this.#payload.functionOf(slot)];
+      if (ms === undefined || ms * this.#asked.size > ASKED_MS) this.#longAsked = ref;
       this.#steps.tell(slot, EVENT_FETCH);
+    } else if (this.#asked.size > 0) {
+      this.#pending.set(ref, slot);
+      this.#deferred = slot;
+    } else if (kind === NUMBERS && run !== undefined) {
+      this.#callWithNumbers(slot, ref, run);
     } else {
       this.#read(slot, ref);
     }
@@ -88,8 +119,7 @@ export class WorkerTasks {
   receive(message: ArgsMessage | ShareMessage): void {
     if (this.#hasLeft) return;
     if (message.dispatch === "args") {
-      const slot = this.#pending.get(message.ref);
-      if (slot !== undefined) this.#call(slot, message.ref, message.args);
+      this.#came(message);
       return;
     }
     this.#area.buffers.add(message.buffer);
@@ -100,6 +130,24 @@ export class WorkerTasks {
       this.#unready.delete(ref);
       this.#call(slot, ref, args);
     }
+  }
+
+  #came({ ref, args }: ArgsMessage): void {
+    this.#asked.delete(ref);
+    if (this.#longAsked === ref) this.#longAsked = NO_REF;
+    const slot = this.#pending.get(ref);
+    if (slot !== undefined) {
+      const fn = this.#payload.functionOf(slot);
+      const from = performance.now();
+      this.#call(slot, ref, args);
+      const ms = performance.now() - from;
+      const before = this.#callMs[fn] ?? 0;
+      this.#callMs[fn] = Math.max(ms, before + (ms - before) / 8);
+    }
+    const deferred = this.#deferred;
+    if (deferred < 0 || this.#asked.size > 0) return;
+    this.#deferred = -1;
+    this.run(deferred);
   }
 
   /** Whether a task was cancelled. */
