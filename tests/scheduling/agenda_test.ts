@@ -229,8 +229,8 @@ test("stop: drained, or what waits stays and is written as JSON, and read again"
   agenda.add({ closure: "wait", priority: "low", permanent: true, metadata });
   agenda.add({ closure: "wait", priority: "high", permanent: true, obsoleteAt: 4e12 });
   agenda.add({ closure: "log", args: [log, 1] });
-  holders.release();
   const stopping = agenda.stop();
+  holders.release(); // only now: it would take the next one
   assertStrictEquals(agenda.stop({ drain: true }), stopping);
   assertThrows(() => agenda.add({ closure: "wait" }), EngineClosedError, "first is stopped");
   await stopping;
