@@ -28,6 +28,7 @@ import {
   type TaskScope,
   usableCpus,
 } from "@vais/runtime";
+import { commandLine, wholeNumber } from "./command_line.ts";
 import { countFiles, type Found } from "./word_count_tasks.ts";
 
 const HELP = `Hashes the files of a tree and counts their words, on all cores.
@@ -261,35 +262,24 @@ function run(folder: string, { jobs, one, top }: Options): Promise<number> {
   });
 }
 
-function wholeNumber(name: string, text: string, most: number): number {
-  if (/^\d{1,9}$/.test(text) && Number(text) >= 1 && Number(text) <= most) return Number(text);
-  throw new RangeError(
-    `--${name} is ${JSON.stringify(text)} (must be a whole number from 1 to ${most})`,
-  );
-}
+const options = {
+  jobs: { type: "string", default: String(usableCpus().count) },
+  one: { type: "boolean", default: false },
+  top: { type: "string", default: "10" },
+  help: { type: "boolean", default: false },
+} as const;
 
-try {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      jobs: { type: "string", default: String(usableCpus().count) },
-      one: { type: "boolean", default: false },
-      top: { type: "string", default: "10" },
-      help: { type: "boolean", default: false },
-    },
-  });
-  if (positionals.length > 1) {
-    throw new RangeError(`${positionals.length} folders (must be one at most)`);
-  }
-  if (values.help) console.log(HELP);
-  else {
-    await run(positionals[0] ?? ".", {
-      jobs: wholeNumber("jobs", values.jobs, 128),
+await commandLine(
+  HELP,
+  () => parseArgs({ allowPositionals: true, options }),
+  ({ values, positionals }) => {
+    if (positionals.length > 1) {
+      throw new RangeError(`${positionals.length} folders (must be one at most)`);
+    }
+    return run(positionals[0] ?? ".", {
+      jobs: wholeNumber("jobs", values.jobs, 1, 128),
       one: values.one,
-      top: wholeNumber("top", values.top, 1_000),
+      top: wholeNumber("top", values.top, 1, 1_000),
     });
-  }
-} catch (error) {
-  console.error(`${(error as Error).message}\nTry --help.`);
-  process.exitCode = 2;
-}
+  },
+);
