@@ -90,6 +90,8 @@ export interface Waiter {
   readonly host: Host;
   /** True once it has ended. */
   readonly isFinished: boolean;
+  /** True once its body has ended: whatever awaits now is no part of it. */
+  readonly isEnding: boolean;
   /** The cancellation that its next await must throw, if there is one. */
   readonly pendingCancel: Error | undefined;
   /** What `then` answers inside this task, made at its first await; owned by future.ts. */

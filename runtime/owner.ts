@@ -16,6 +16,8 @@ export interface OwnerOf<Child> extends Owned<OwnerOf<Child>> {
   readonly label: string;
   /** Grace of cancelled children that were given none, in ms. */
   readonly graceMs: number;
+  /** Its tasks have task-local values: the host's callbacks of their bodies must know whose they are. */
+  readonly hasLocals: boolean;
   /** The task that opened it, if one did. */
   readonly parent: Child | undefined;
   /** A child ended. */
@@ -26,6 +28,8 @@ export interface OwnerOf<Child> extends Owned<OwnerOf<Child>> {
   shortenGrace(graceMs: number): void;
   /** True when its parent can do nothing but wait for this child. */
   mustAwait(task: Child): boolean;
+  /** True for a child that begins although it was cancelled before. */
+  mustBegin(task: Child): boolean;
   /** Live children, for dumps. */
   children(): Iterable<Child>;
 }

@@ -25,6 +25,7 @@ export function failureOf(task: Task<unknown>): Failure {
 /** Owns the tasks that were spawned on the runtime itself. */
 export class RootOwner implements Owner {
   readonly graceMs = DEFAULT_GRACE_MS;
+  readonly hasLocals = false;
   readonly parent = undefined;
   prevOwned: Owner | undefined = undefined;
   nextOwned: Owner | undefined = undefined;
@@ -54,6 +55,10 @@ export class RootOwner implements Owner {
   }
 
   cancelFromParent(): void {}
+
+  mustBegin(): boolean {
+    return false;
+  }
 
   shortenGrace(): void {}
 

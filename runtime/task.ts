@@ -170,6 +170,12 @@ export class Task<T> extends TaskFace<T> implements Runnable, Stepped<T> {
     context.task = this;
     const { watch } = this.host;
     if (watch !== undefined) watch.tell("onPoll", this);
+    if (this.owner.hasLocals) callAs(this, () => this.#step());
+    else this.#step();
+    context.task = undefined;
+  }
+
+  #step(): void {
     switch (this.#kind) {
       case GENERATOR:
         this.#runGenerator(this.#body as Generator<unknown, T>);
@@ -184,7 +190,6 @@ export class Task<T> extends TaskFace<T> implements Runnable, Stepped<T> {
       case PROMISE:
         this.#follow(this.#body as PromiseLike<T>);
     }
-    context.task = undefined;
   }
 
   #call(body: (task: TaskScope) => unknown): void {
@@ -344,6 +349,7 @@ export class Task<T> extends TaskFace<T> implements Runnable, Stepped<T> {
     if ((this.#phase as number) >= CLOSING) return;
     if (this.#phase === RUNNING || this.#phase === RUNNING_WOKEN) return;
     if (this.#phase === NEW || this.#phase === SPAWNED) {
+      if (this.owner.mustBegin(this)) return;
       if (this.#body instanceof Future) this.#body.abandon(this, cancelled);
       return this.#close(TASK_CANCELLED, cancelled);
     }

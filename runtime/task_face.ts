@@ -66,6 +66,7 @@ export abstract class TaskFace<T> extends JoinHandle<T> implements TaskScope, Wa
   abstract readonly awaiting: object | undefined;
   /** Its body is an async function on its way. */
   protected abstract readonly isAsync: boolean;
+  abstract readonly isEnding: boolean;
   abstract takeCancel(cancelled: Cancelled, graceMs: number): void;
   abstract throwAgain(): void;
 

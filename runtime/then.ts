@@ -24,9 +24,10 @@ export function thenOnHost(
   return new AwaitNode(this.home ?? currentHost(), undefined, this, onValue, onError).start();
 }
 
-/** `then` for the body of a task. */
+/** `then` for the body of a task. The await that calls it may do so when the task has ended already. */
 export function thenInTask(task: Waiter): typeof thenOnHost {
   return function (onValue, onError) {
-    return new AwaitNode(task.host, task, this, onValue, onError).start();
+    const waiter = task.isEnding ? undefined : task;
+    return new AwaitNode(task.host, waiter, this, onValue, onError).start();
   };
 }

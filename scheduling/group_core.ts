@@ -39,6 +39,8 @@ export class GroupCore implements Owner {
   readonly label: string;
   readonly graceMs: number;
   readonly parent: Task<unknown> | undefined;
+  hasLocals: boolean;
+  readonly #mustBegin: boolean;
   prevOwned: Owner | undefined = undefined;
   nextOwned: Owner | undefined = undefined;
   cancelOnError: boolean;
@@ -84,12 +86,14 @@ export class GroupCore implements Owner {
     this.cancelOnError = checked.cancelOnError;
     this.maxConcurrency = checked.maxConcurrency;
     this.signal = checked.signal;
+    this.#mustBegin = checked.mustBegin;
     this.verdict = new Verdict(this.label, checked.aggregate);
     const current = currentTask();
     this.host = checked.runtime !== undefined
       ? coreOf(checked.runtime, "create group")
       : (current?.host as Core | undefined) ?? coreOf(getRuntime(), "create group");
     this.parent = current?.host === this.host ? current : undefined;
+    this.hasLocals = this.parent !== undefined && this.parent.owner.hasLocals;
     if (checked.shieldMs !== undefined) this.#shield = new Shield(this.host, checked.shieldMs);
     if (checked.trackTiming) this.#timings = new Timings(this.host.clock);
     if (this.maxConcurrency > 0) this.#slots = this.#makeSlots([]);
@@ -140,8 +144,8 @@ export class GroupCore implements Owner {
     const task = this.host.spawn<T>(this, body, { name });
     this.body = task;
     this.#adopt(task);
+    if (this.cancelled === undefined || this.#mustBegin) task.start();
     if (this.cancelled !== undefined) requestCancel(task, this.cancelled, this.graceMs);
-    else task.start();
     return task;
   }
 
@@ -373,6 +377,10 @@ export class GroupCore implements Owner {
   mustAwait(task: Task<unknown>): boolean {
     if (this.#background?.has(task) === true) return false;
     return this.joining && (this.body === undefined || this.body === task || this.body.isFinished);
+  }
+
+  mustBegin(task: Task<unknown>): boolean {
+    return this.#mustBegin && task === this.body;
   }
 
   children(): Iterable<Task<unknown>> {

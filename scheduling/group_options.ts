@@ -41,6 +41,8 @@ export interface GroupOptions {
 export interface InnerGroupOptions extends GroupOptions {
   /** The group is a shield, with this limit. */
   readonly shieldMs?: number | undefined;
+  /** The body owns something already: it begins although it is cancelled, and hears of that at its first await. */
+  readonly mustBegin?: boolean;
 }
 
 /** The options with every default filled in. */
@@ -56,6 +58,7 @@ export interface CheckedOptions {
   readonly timeoutMs: number;
   readonly trackTiming: boolean;
   readonly shieldMs: number | undefined;
+  readonly mustBegin: boolean;
 }
 
 /** Refuses what is no options object, before it is spread into another. */
@@ -113,5 +116,6 @@ export function checkGroupOptions(
     timeoutMs: checkTimeout(options.timeoutMs, action),
     trackTiming: checkFlag(options.trackTiming, false, action, "trackTiming"),
     shieldMs: options.shieldMs,
+    mustBegin: options.mustBegin === true,
   };
 }

@@ -8,12 +8,13 @@
  */
 
 import { typeOf } from "../runtime/clock.ts";
+import { Cancelled } from "../runtime/errors.ts";
 import { Future } from "../runtime/future.ts";
 import { type Host, WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
-import type { GroupOptions } from "./group_options.ts";
+import type { GroupOptions, InnerGroupOptions } from "./group_options.ts";
 import type { Operation } from "./operation.ts";
-import { type Scope, scope } from "./scope.ts";
+import { type Scope, ScopeOperation } from "./scope.ts";
 import { Waiters } from "./waiters.ts";
 
 /** Hands a value to the consumer; ready when the consumer has taken it. */
@@ -79,11 +80,18 @@ export function scopedIterable<T>(
   };
 }
 
+/**
+ * One iteration over something that is open already. Its producer always begins, and gets to its first await,
+ * also when the loop is left or cancelled before: so it can close what it owns.
+ */
+export function iterateOpen<T>(producer: Producer<T>, name: string): ScopedIterator<T> {
+  return new Producing(producer, { name, mustBegin: true });
+}
+
 class Producing<T> implements ScopedIterator<T> {
   readonly #producer: Producer<T>;
-  readonly #options: GroupOptions | undefined;
-  #scope: Scope | undefined;
-  #operation: Operation<void> | undefined;
+  readonly #options: InnerGroupOptions | undefined;
+  #operation: ScopeOperation<void> | undefined;
   /** Values emitted and not taken, in order; more than one when children emit too. */
   readonly #offers: Offer<T>[] = [];
   readonly consumers = new Waiters();
@@ -91,16 +99,17 @@ class Producing<T> implements ScopedIterator<T> {
   #left = false;
   #ended = false;
 
-  constructor(producer: Producer<T>, options: GroupOptions | undefined) {
+  constructor(producer: Producer<T>, options: InnerGroupOptions | undefined) {
     this.#producer = producer;
     this.#options = options;
   }
 
-  #begin(): Operation<void> {
-    return this.#operation ??= scope((s) => {
-      this.#scope = s;
-      return this.#producer((value) => new Offer(this, value), s);
-    }, { name: this.#producer.name || "producer", ...this.#options });
+  #begin(): ScopeOperation<void> {
+    return this.#operation ??= new ScopeOperation<void>(
+      (s) => this.#producer((value) => new Offer(this, value), s),
+      { name: this.#producer.name || "producer", ...this.#options },
+      "iterate",
+    );
   }
 
   next(): Future<IteratorResult<T, undefined>> {
@@ -109,12 +118,17 @@ class Producing<T> implements ScopedIterator<T> {
   }
 
   return(): Future<IteratorResult<T, undefined>> {
+    if (!this.#left && this.#options?.mustBegin === true) this.#begin();
     this.#left = true;
     this.consumers.wakeAll();
     const done: IteratorResult<T, undefined> = { done: true, value: undefined };
     const operation = this.#operation;
     if (operation === undefined || this.#ended) return Future.ready(done);
-    this.#scope?.cancel({ kind: "requested", by: "its consumer", note: "the loop was left" });
+    const core = operation.awaitedOwner;
+    core.cancel(
+      new Cancelled({ kind: "requested", by: "its consumer", note: "the loop was left" }),
+      core.graceMs,
+    );
     return operation.catch((error) => {
       if ((error as Error | undefined)?.name !== "AbortError") throw error;
     }).map(() => done);

@@ -27,6 +27,7 @@ class LocalOperation<T> extends ScopeOperation<T> {
   ) {
     super(body, options, "run with a task local");
     values.set(this.core, { local, value }); // the body has not run yet
+    this.core.hasLocals = true;
   }
 }
 
@@ -34,11 +35,12 @@ class LocalOperation<T> extends ScopeOperation<T> {
  * A value that each task has from the scopes it lives in, the innermost first.
  *
  * It is found wherever the task is: in generators, behind foreign awaits of async bodies, and in
- * the callbacks that those make, as in an `AsyncLocalStorage`. A generator is not inside one: give its
- * callbacks the values by {@linkcode bind}. A task that is spawned into an outer group has the
- * values of that group, not those of who spawned it. Work in other threads has none.
+ * the timers and other callbacks that either makes, as in an `AsyncLocalStorage`. Where the host has none,
+ * and for callbacks that were made elsewhere, there is {@linkcode bind}. A task that is spawned into an outer
+ * group has the values of that group, not those of who spawned it. Work in other threads has none.
  *
- * Reading costs a step for each level of the tree above the task (some 10 ns); nothing else costs.
+ * Reading costs a step for each level of the tree above the task (some 10 ns), and each poll of a task below a
+ * scope that sets a value some 0.1 µs; no other task pays anything.
  *
  * @example
  * ```ts

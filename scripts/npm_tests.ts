@@ -95,6 +95,7 @@ function bunArch(): string {
   return Deno.build.arch === "x86_64" ? "x64" : Deno.build.arch;
 }
 
+/** The shared test files; with `--files=PART,…` only those that have one of these in their path. */
 async function sharedTests(): Promise<string[]> {
   const files: string[] = [];
   const visit = async (folder: string): Promise<void> => {
@@ -109,7 +110,8 @@ async function sharedTests(): Promise<string[]> {
       await visit(`${ROOT}tests/${entry.name}`);
     }
   }
-  return files.sort();
+  const only = Deno.args.find((arg) => arg.startsWith("--files="))?.slice(8).split(",");
+  return files.filter((file) => only?.some((part) => file.includes(part)) ?? true).sort();
 }
 
 /** Sends each import of a test file to where it is found on Node. */

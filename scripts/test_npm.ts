@@ -11,7 +11,7 @@
  * - runs those that use the reactor against real peers, with koffi: the same
  *   tests/deno/reactor_*_test.ts that ran them on Deno.
  *
- *     deno run -A scripts/test_npm.ts [--only=STEP,…] [--keep]
+ *     deno run -A scripts/test_npm.ts [--only=STEP,…] [--files=PART,…] [--keep]
  *
  * @module
  */

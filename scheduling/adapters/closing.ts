@@ -5,7 +5,7 @@
  */
 
 import { typeOf } from "../../runtime/clock.ts";
-import { scopedIterable, type ScopedIterator } from "../scoped_iterable.ts";
+import { iterateOpen, type ScopedIterator } from "../scoped_iterable.ts";
 import { reading } from "../streams/source_reader.ts";
 
 /** An async iterable that holds something until it is closed: `Deno.FsWatcher`, and its like. */
@@ -16,7 +16,7 @@ export interface Closable<T> extends AsyncIterable<T> {
 
 /**
  * The values of an iterable that is closed when the loop is left, by whatever way: also by a cancel
- * while it waits for the next one.
+ * while it waits for the next one, or before it has begun.
  *
  * @throws {TypeError} If it is not async iterable, or has no `close()`
  *
@@ -41,7 +41,7 @@ export function closing<T>(source: Closable<T>): ScopedIterator<T> {
       `Cannot iterate: source is ${typeOf(source)} (must be an async iterable with close())`,
     );
   }
-  return scopedIterable<T>(function* (emit) {
+  return iterateOpen<T>(function* (emit) {
     let isClosed = false;
     try {
       yield* reading([source], function* ([reader]) {
@@ -56,5 +56,5 @@ export function closing<T>(source: Closable<T>): ScopedIterator<T> {
     } finally {
       if (!isClosed) source.close();
     }
-  }, { name: "closing" })[Symbol.asyncIterator]();
+  }, "closing");
 }

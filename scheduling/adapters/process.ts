@@ -8,6 +8,7 @@ import { checkDuration, typeOf } from "../../runtime/clock.ts";
 import { Future } from "../../runtime/future.ts";
 import { select } from "../../runtime/globals.ts";
 import { shield } from "../limits.ts";
+import type { InnerGroupOptions } from "../group_options.ts";
 import type { Operation } from "../operation.ts";
 import { scope } from "../scope.ts";
 
@@ -93,6 +94,11 @@ export function processEnd(
     throw new TypeError(`Cannot ${action}: signal is ${typeOf(signal)} (must be a string)`);
   }
   checkDuration(graceMs, action, "graceMs");
+  const inner: InnerGroupOptions = {
+    name: "process",
+    graceMs: graceMs + 2 * GONE_MS,
+    mustBegin: true, // the process runs already
+  };
   return scope(function* (s) {
     const exit = isStatus ? statusOf(child as StatusProcess) : exitOf(child as EventProcess);
     const ended = Future.from(exit.ended);
@@ -117,7 +123,7 @@ export function processEnd(
       }
       exit.stop();
     }
-  }, { name: "process", graceMs: graceMs + 2 * GONE_MS });
+  }, inner);
 }
 
 /** A killed process is gone within this time, unless the kernel holds it, in ms. */

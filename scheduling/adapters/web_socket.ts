@@ -7,7 +7,7 @@
 import { checkDuration, typeOf } from "../../runtime/clock.ts";
 import { Channel } from "../channels/channel.ts";
 import { shield } from "../limits.ts";
-import { scopedIterable, type ScopedIterator } from "../scoped_iterable.ts";
+import { iterateOpen, type ScopedIterator } from "../scoped_iterable.ts";
 import { nextEvent } from "./events.ts";
 import { WebSocketError } from "./web_socket_error.ts";
 
@@ -39,7 +39,7 @@ export function messages(
   }
   const { closeMs = 1_000 } = options;
   checkDuration(closeMs, "receive", "closeMs");
-  return scopedIterable<unknown>(function* (emit) {
+  return iterateOpen<unknown>(function* (emit) {
     const channel = Channel.unbounded<{ data: unknown }>();
     const onMessage = (event: MessageEvent): void => {
       if (!channel.isClosed) channel.trySend({ data: event.data });
@@ -62,7 +62,7 @@ export function messages(
         });
       }
     }
-  }, { name: "web socket" })[Symbol.asyncIterator]();
+  }, "web socket");
 }
 
 /** `WebSocket.CLOSED`. */

@@ -8,7 +8,7 @@ import { typeOf } from "../../runtime/clock.ts";
 import { Future } from "../../runtime/future.ts";
 import type { Operation } from "../operation.ts";
 import { scope } from "../scope.ts";
-import { scopedIterable, type ScopedIterator } from "../scoped_iterable.ts";
+import { iterateOpen, type ScopedIterator } from "../scoped_iterable.ts";
 import { checkSource, reading, type Source, SourceReader } from "../streams/source_reader.ts";
 
 /**
@@ -33,7 +33,7 @@ export function fromReadable<T>(stream: ReadableStream<T>): ScopedIterator<T> {
     throw new TypeError(`Cannot read: stream is ${typeOf(stream)} (must be a ReadableStream)`);
   }
   if (stream.locked) throw new TypeError("Cannot read: stream is locked (it has another reader)");
-  return scopedIterable<T>(function* (emit) {
+  return iterateOpen<T>(function* (emit) {
     const reader = stream.getReader();
     let isOver = false;
     try {
@@ -49,7 +49,7 @@ export function fromReadable<T>(stream: ReadableStream<T>): ScopedIterator<T> {
       if (!isOver) yield* Future.from(reader.cancel("its consumer left"));
       reader.releaseLock();
     }
-  }, { name: "readable stream" })[Symbol.asyncIterator]();
+  }, "readable stream");
 }
 
 /**

@@ -6,10 +6,12 @@
 
 import { checkInteger, typeOf } from "../../runtime/clock.ts";
 import type { JoinHandle } from "../../runtime/join_handle.ts";
+import type { Task } from "../../runtime/task.ts";
 import type { TaskScope } from "../../runtime/task_body.ts";
 import { Channel } from "../channels/channel.ts";
 import { type Emit, scopedIterable, type ScopedIterator } from "../scoped_iterable.ts";
 import type { Scope } from "../scope.ts";
+import { spawnFeeder } from "./feeder.ts";
 import { checkSource, reading, type Source, type SourceReader } from "./source_reader.ts";
 
 /** How {@linkcode mapConcurrent} goes about it. */
@@ -108,15 +110,10 @@ function* inOrder<A, B>(
 ): Generator<unknown, void> {
   const slots = new Channel<true>(limit);
   const begun = Channel.unbounded<{ handle: JoinHandle<B> }>();
-  const source = s.spawn(function* () {
-    try {
-      yield* pull(reader, slots, (item, index) => {
-        begun.trySend({ handle: spawnMapper(s, mapper, item, index) });
-      });
-    } finally {
-      begun.close();
-    }
-  }, { name: "source" });
+  const source = spawnFeeder(s, begun, () =>
+    pull(reader, slots, (item, index) => {
+      begun.trySend({ handle: spawnMapper(s, mapper, item, index) });
+    }));
   try {
     for (let next; !(next = yield* begun.next()).done;) {
       yield* emit(yield* next.value.handle);
@@ -137,9 +134,9 @@ function* asReady<A, B>(
   const slots = new Channel<true>(limit);
   yield* pull(reader, slots, (item, index) => {
     const handle = spawnMapper(s, mapper, item, index);
-    s.spawn(function* () {
+    const emitting = s.spawn(function* () {
       yield* emit(yield* handle);
-      slots.tryReceive();
-    });
+    }) as Task<void>;
+    emitting.onEnd = () => void slots.tryReceive();
   });
 }

@@ -9,6 +9,7 @@ import { select } from "../../runtime/globals.ts";
 import { Channel } from "../channels/channel.ts";
 import { type Emit, scopedIterable, type ScopedIterator } from "../scoped_iterable.ts";
 import type { Scope } from "../scope.ts";
+import { spawnFeeder } from "./feeder.ts";
 import { checkSource, reading, type Source } from "./source_reader.ts";
 
 /**
@@ -114,15 +115,10 @@ function paced<T>(
   checkDuration(ms, action, "ms");
   return scopedIterable<T>((emit, s) => {
     const latest = new Channel<T>({ capacity: 1, overflow: "drop-oldest" });
-    const reader = s.spawn(function* () {
-      try {
-        yield* reading([source], function* ([reader]) {
-          for (let next; !(next = yield* reader!.next()).done;) latest.trySend(next.value);
-        });
-      } finally {
-        latest.close();
-      }
-    }, { name: "source" });
+    const reader = spawnFeeder(s, latest, () =>
+      reading([source], function* ([reader]) {
+        for (let next; !(next = yield* reader!.next()).done;) latest.trySend(next.value);
+      }));
     return (function* () {
       try {
         yield* pace(latest, emit, s);

@@ -92,7 +92,10 @@ export class Agenda implements AsyncDisposable {
       obsolete: (id) => this.#ended(id, "obsolete"),
       lost: (id, error) => this.#ended(id, "lost", error),
       broken: (error) => {
-        for (const { id } of [...this.#lanes.all()]) this.#ended(id, "lost", error);
+        for (const entry of [...this.#lanes.all()]) {
+          this.#takeOut(entry);
+          this.#ended(entry.id, "lost", error);
+        }
       },
     });
     if (checked.timeoutMs < Infinity) {

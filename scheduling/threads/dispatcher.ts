@@ -328,8 +328,12 @@ export class Dispatcher {
     return this.isQuiet ? Promise.resolve() : this.#quiet.wait();
   }
 
-  /** Stops all workers, as `stopWorker` does. What is queued stays queued: `cancel` it, or wait until it has ended. */
+  /**
+   * Stops all workers, as `stopWorker` does, and keeps the program alive no longer. What is queued stays queued:
+   * `cancel` it, or wait until it has ended.
+   */
   close(): void {
+    this.#intake.close();
     for (let worker = 0; worker < this.workers; worker++) this.#core.places.stop(worker);
   }
 

@@ -69,6 +69,13 @@ export class Intake {
     if (this.#isKept) queueMicrotask(this.#release);
   }
 
+  /** Whatever is in flight still keeps the program alive no longer. */
+  close(): void {
+    if (!this.#isKept) return;
+    this.#isKept = false;
+    this.#keepAlive(false);
+  }
+
   /** The end of a burst. */
   readonly #ended = (): void => {
     this.#burst = 0;
@@ -79,8 +86,6 @@ export class Intake {
   };
 
   readonly #release = (): void => {
-    if (this.#settlement.live > 0 || !this.#isKept) return;
-    this.#isKept = false;
-    this.#keepAlive(false);
+    if (this.#settlement.live === 0) this.close();
   };
 }

@@ -7,6 +7,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import {
   effectiveDeadline,
   Future,
+  scope,
   scopedIterable,
   type ScopedIterator,
   withTimeout,
@@ -64,6 +65,20 @@ function ticks(runtime: SimulatedRuntime, log: string[]) {
 function iteratorOf<T>(iterable: AsyncIterable<T>): ScopedIterator<T> {
   return iterable[Symbol.asyncIterator]() as ScopedIterator<T>;
 }
+
+test("left after a next() that nobody has driven yet: the producer never runs, and nothing hangs", async () => {
+  let began = 0;
+  const numbers = scopedIterable<number>(function* (emit) {
+    began++;
+    yield* emit(1);
+  });
+  await scope(async () => {
+    const iterator = numbers[Symbol.asyncIterator]();
+    const first = iterator.next();
+    assertEquals(await iterator.return(), { done: true, value: undefined });
+    assertEquals([await first, began], [{ done: true, value: undefined }, 0]);
+  });
+});
 
 test("scopedIterable iterated by host code drives the runtime of its options", async () => {
   const runtime = runtimeOf();

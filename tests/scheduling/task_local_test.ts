@@ -5,7 +5,16 @@
  */
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { Runtime, scope, sleep, TaskGroup, TaskLocal, withTimeout, yieldNow } from "@vais/runtime";
+import {
+  Future,
+  Runtime,
+  scope,
+  sleep,
+  TaskGroup,
+  TaskLocal,
+  withTimeout,
+  yieldNow,
+} from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
 import { test } from "../support/test.ts";
 
@@ -71,6 +80,35 @@ test("found behind foreign awaits, in timers and other callbacks of async bodies
     await withTimeout(1_000, () => seen.push(local.get()));
   });
   assertEquals(seen, ["mine", "mine", "mine", "mine", "mine"]);
+});
+
+test("found in timers and other callbacks that generators and polled bodies make", async () => {
+  const local = new TaskLocal<string>();
+  const seen: unknown[] = [];
+  const fromTimer = () =>
+    Future.from(
+      new Promise<unknown>((resolve) => setTimeout(() => resolve(local.get()), 1)),
+    );
+  await local.run("outer", function* (s) {
+    yield* sleep(0);
+    seen.push(yield* fromTimer());
+    const child = s.spawn(function* () {
+      yield* sleep(1); // polled again
+      return yield* fromTimer();
+    });
+    seen.push(yield* child);
+    let inner: Future<unknown> | undefined;
+    seen.push(yield* s.spawn({}, (_state, waker) => (inner ??= fromTimer()).poll(waker)));
+    seen.push(
+      yield* local.run("inner", function* (s) {
+        return yield* s.spawn(() => scope(() => fromTimer()));
+      }),
+    );
+    queueMicrotask(() => seen.push(local.get()));
+    yield* sleep(1);
+  });
+  assertEquals(seen, ["outer", "outer", "outer", "inner", "outer"]);
+  assertEquals(await fromTimer(), undefined);
 });
 
 test("bind gives a callback the values, also after the task has ended", async () => {
