@@ -26,8 +26,8 @@ export interface RunOptions extends ThreadCancelOptions {
   readonly signal?: AbortSignal;
   /** Default "normal". */
   readonly priority?: TaskPriority;
-  /** What of the arguments is moved, not copied. */
-  readonly transfer?: readonly Transferable[];
+  /** What of the arguments is moved, not copied: array buffers, message ports and the like. */
+  readonly transfer?: readonly object[];
 }
 
 /** How to submit a task whose result is fetched by its number. */
