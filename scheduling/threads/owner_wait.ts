@@ -91,7 +91,7 @@ export class OwnerWait {
   }
 
   readonly #rung = (): void => {
-    if (performance.now() - this.#sleptAt < SHORT_SLEEP_MS) this.#turns = Math.max(1, this.#turns);
+    if (performance.now() - this.#sleptAt < SHORT_SLEEP_MS) this.#turns = MOST_TURNS;
     this.#wake();
   };
 

@@ -25,6 +25,8 @@ import { WorkerTasks } from "./worker_tasks.ts";
 const SPIN_MS = 0.02;
 const MOST_SPINS = 4;
 const SPIN_AGAIN = 16;
+/** A sleep that was shorter cost more than a spin of this length: the next rest begins with one. */
+const SHORT_SLEEP_MS = 0.1;
 const LONGEST_SLEEP_MS = 1000;
 /** Turns of the event loop: while busy, and while asynchronous tasks are pending. */
 const TURN_MS = 10;
@@ -46,6 +48,8 @@ export class WorkerLoop {
   /** Spins that may fail before they are given up, and rests without one since. */
   #spins = MOST_SPINS;
   #skipped = 0;
+  /** How long the last sleep was, in ms. */
+  #sleptMs = Infinity;
 
   private constructor(handle: DispatchHandle, worker: number, options: WorkerLoopOptions) {
     const region = DispatchRegion.attach(handle);
@@ -91,8 +95,11 @@ export class WorkerLoop {
         continue;
       } else if (why !== NOTHING || (!this.#spin() && steps.beginSleep())) {
         if (why === FULL_UP || (why === ORDERED && (orders & STOP) !== 0)) steps.unavailable();
-        if (this.#tasks.pending === 0) steps.park(LONGEST_SLEEP_MS);
-        else {
+        if (this.#tasks.pending === 0) {
+          const from = performance.now();
+          steps.park(LONGEST_SLEEP_MS);
+          this.#sleptMs = performance.now() - from;
+        } else {
           this.#isParked = true;
           await steps.parkAsync();
           this.#isParked = false;
@@ -152,12 +159,19 @@ export class WorkerLoop {
     return why;
   }
 
-  /** Spins only while the owner is awake, for then the next task may come at once; and seldom where it never does. */
+  /**
+   * Spins only while the owner is awake, for then the next task may come at once; and seldom where it never does.
+   * When the last sleep was short, it spins for as long: else each of two threads sleeps because the other does,
+   * and a task that takes 3 µs takes 80.
+   */
   #spin(): boolean {
-    if (this.#tasks.pending > 0 || this.#steps.ownerSlept) return false;
+    if (this.#tasks.pending > 0) return false;
+    const wasShort = this.#sleptMs < SHORT_SLEEP_MS;
+    this.#sleptMs = Infinity;
+    if (this.#steps.ownerSlept && !wasShort) return false;
     if (this.#spins === 0 && ++this.#skipped < SPIN_AGAIN) return false;
     this.#skipped = 0;
-    const found = this.#steps.search(SPIN_MS);
+    const found = this.#steps.search(wasShort ? SHORT_SLEEP_MS : SPIN_MS);
     this.#spins = found ? MOST_SPINS : Math.max(0, this.#spins - 1);
     return found;
   }
