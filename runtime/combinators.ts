@@ -41,6 +41,8 @@ class Branch<T> implements Waker {
   done = false;
   /** What it gave, until it is given on; else `PENDING`. */
   value: Poll<T> = PENDING;
+  /** The one that gave its value before. */
+  earlier: Branch<T> | undefined = undefined;
 
   constructor(
     readonly set: Branches<T, unknown>,
@@ -77,6 +79,8 @@ export class Branches<T, R> implements Abandonable<R> {
   #left: number;
   #waker: Waker | undefined;
   #decided = false;
+  /** The last one that gave a value. */
+  #latest: Branch<T> | undefined = undefined;
 
   constructor(policy: Policy<T, R>, futures: readonly Abandonable<T>[]) {
     this.#policy = policy;
@@ -150,6 +154,8 @@ export class Branches<T, R> implements Abandonable<R> {
     if (value === PENDING) return undefined;
     branch.done = true;
     branch.value = value;
+    branch.earlier = this.#latest;
+    this.#latest = branch;
     this.#left--;
     return this.#policy.onValue(branch.index, value);
   }
@@ -173,14 +179,14 @@ export class Branches<T, R> implements Abandonable<R> {
     return true;
   }
 
-  /** All that its branches gave goes back. */
+  /** All that its branches gave goes back, what came last first: so that it stands again as it stood. */
   putBack(): void {
-    for (const branch of this.#branches) {
+    for (let branch = this.#latest; branch !== undefined; branch = branch.earlier) {
       const { value } = branch;
-      if (value === PENDING) continue;
       branch.value = PENDING;
-      branch.future.putBack?.(value);
+      if (value !== PENDING) branch.future.putBack?.(value);
     }
+    this.#latest = undefined;
   }
 }
 
@@ -274,12 +280,15 @@ export interface Link<T, R> {
 
 /** One future after another: `map`, `andThen`, `catch`, `finally`. */
 export class Chain<T, R> implements Abandonable<R> {
+  readonly #origin: Abandonable<T>;
   #first: Abandonable<T> | undefined;
   #second: Abandonable<R> | undefined;
   readonly #link: Link<T, R>;
+  /** What the first one gave. */
+  #passed: Poll<T> = PENDING;
 
   constructor(first: Abandonable<T>, link: Link<T, R>) {
-    this.#first = first;
+    this.#origin = this.#first = first;
     this.#link = link;
   }
 
@@ -312,6 +321,7 @@ export class Chain<T, R> implements Abandonable<R> {
         return this.#follow(step, waker);
       }
       step = this.#link.onValue(value);
+      this.#passed = value;
       return this.#follow(step, waker);
     }
     return this.#second.poll(waker);
@@ -321,6 +331,12 @@ export class Chain<T, R> implements Abandonable<R> {
     if ("result" in step) return step.result;
     this.#second = step.next;
     return this.#second.poll(waker);
+  }
+
+  /** What was passed through goes back; what was made of it does not. */
+  putBack(value: R): void {
+    if (this.#second !== undefined) this.#second.putBack?.(value);
+    else if (this.#passed === value as unknown) this.#origin.putBack?.(value as unknown as T);
   }
 
   abandon(waker: Waker, reason: unknown): boolean {

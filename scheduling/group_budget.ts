@@ -6,7 +6,6 @@
 
 import { checkInteger } from "../runtime/clock.ts";
 import type { Host } from "../runtime/host.ts";
-import type { JoinHandle } from "../runtime/join_handle.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import { type GroupClosedError, GroupFullError } from "./group_errors.ts";
 import { QueuedWait, WaitQueue } from "./sync/wait_queue.ts";
@@ -31,13 +30,10 @@ export class GroupBudget {
   /** The child that begins now has its room already. */
   #isAdmitting = false;
   readonly #costs = new Map<object, number>();
-  readonly #onRoom: () => void;
 
-  /** `onRoom` is called when nobody waits and there is room. */
-  constructor(home: Home, limit: number, onRoom: () => void) {
+  constructor(home: Home, limit: number) {
     this.home = home;
     this.limit = limit;
-    this.#onRoom = onRoom;
   }
 
   /** True when a child of this cost may begin, and nobody waits before it. */
@@ -85,18 +81,15 @@ export class GroupBudget {
     this.serve();
   }
 
-  /** Begins the child of somebody who was let in. */
+  /** Begins the child of somebody who was let in; what it does not take is there for others. */
   admit<R>(cost: number, spawn: () => R): R {
     this.used -= cost; // which the child takes now
     this.#isAdmitting = true;
     try {
       return spawn();
-    } catch (error) {
-      this.#isAdmitting = false;
-      this.serve();
-      throw error;
     } finally {
       this.#isAdmitting = false;
+      this.serve();
     }
   }
 
@@ -108,7 +101,6 @@ export class GroupBudget {
       this.used += first!.cost;
       first!.letIn();
     }
-    if (queue.size === 0 && this.used < this.limit) this.#onRoom();
   }
 
   /** The group takes nobody any more. */
@@ -118,22 +110,22 @@ export class GroupBudget {
 }
 
 /** A wait for room; the child begins at the poll that ends it. */
-export class Admission<T> extends QueuedWait<{ handle: JoinHandle<T> }> {
+export class Admission<R> extends QueuedWait<R> {
   readonly #budget: GroupBudget;
-  readonly #spawn: () => JoinHandle<T>;
+  readonly #begin: () => R;
   readonly cost: number;
 
-  /** `spawn` takes the room by itself. */
-  constructor(budget: GroupBudget, cost: number, spawn: () => JoinHandle<T>) {
+  /** `begin` spawns the child, which takes the room by itself. */
+  constructor(budget: GroupBudget, cost: number, begin: () => R) {
     super();
     this.#budget = budget;
-    this.#spawn = spawn;
+    this.#begin = begin;
     this.cost = cost;
   }
 
-  protected start(): Poll<{ handle: JoinHandle<T> }> {
+  protected start(): Poll<R> {
     const budget = this.#budget;
-    if (budget.home.isClosed || budget.hasRoom(this.cost)) return { handle: this.#spawn() };
+    if (budget.home.isClosed || budget.hasRoom(this.cost)) return this.#begin() as Poll<R>;
     budget.queue.push(this as Admission<unknown>);
     return PENDING;
   }
@@ -142,10 +134,10 @@ export class Admission<T> extends QueuedWait<{ handle: JoinHandle<T> }> {
     this.grant(ROOM as never);
   }
 
-  override poll(waker: Waker): Poll<{ handle: JoinHandle<T> }> {
+  override poll(waker: Waker): Poll<R> {
     const answer: unknown = super.poll(waker);
-    if (answer !== ROOM) return answer as Poll<{ handle: JoinHandle<T> }>;
-    return { handle: this.#budget.admit(this.cost, this.#spawn) };
+    if (answer !== ROOM) return answer as Poll<R>;
+    return this.#budget.admit(this.cost, this.#begin) as Poll<R>;
   }
 
   protected giveBack(): void {

@@ -98,7 +98,7 @@ export class GroupCore implements Owner {
     if (checked.trackTiming) this.#timings = new Timings(this.host.clock);
     if (this.maxConcurrency > 0) this.#slots = this.#makeSlots([]);
     if (checked.budget > 0) {
-      this.budget = new GroupBudget(this, checked.budget, () => this.room.tell());
+      this.budget = new GroupBudget(this, checked.budget);
     }
     if (checked.timeoutMs !== Infinity) this.deadline.timeoutMs = checked.timeoutMs;
     if (this.signal?.aborted === true) this.#abort(this.signal.reason);
@@ -119,7 +119,8 @@ export class GroupCore implements Owner {
   spawn<T>(body: unknown, second: unknown, background = false, cost = 1): Task<T> {
     if (!this.#closed && this.signal?.aborted === true) this.#abort(this.signal.reason);
     if (this.#closed || this.parent?.isEnding === true) throw this.closedError();
-    this.budget?.checkRoom(cost);
+    if (this.budget !== undefined) this.budget.checkRoom(cost);
+    else if (cost !== 1) checkInteger(cost, 0, "spawn", "cost");
     const task = this.host.spawn<T>(this, body, second);
     this.budget?.charge(task, cost);
     this.total++;
@@ -338,8 +339,9 @@ export class GroupCore implements Owner {
 
   #cancelAll(cancelled: Cancelled, graceMs: number): void {
     this.#closed = true;
+    this.verdict.cancelled ??= cancelled;
     this.budget?.close();
-    this.cancelChildren(this.verdict.cancelled ??= cancelled, graceMs, true);
+    this.cancelChildren(this.verdict.cancelled, graceMs, true);
   }
 
   /** Cancels the children that live now; background ones only when no other is left. */

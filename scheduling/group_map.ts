@@ -10,7 +10,9 @@ import { TASK_COMPLETED, TASK_FAILED } from "../runtime/outcome.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
 import type { Task } from "../runtime/task.ts";
 import type { TaskScope } from "../runtime/task_body.ts";
+import { Admission, type GroupBudget } from "./group_budget.ts";
 import type { GroupCore } from "./group_core.ts";
+import { GroupClosedError } from "./group_errors.ts";
 import { Operation } from "./operation.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -66,6 +68,8 @@ class MapOperation<I, R> extends Operation<R[] | void> {
   /** The first thing that went wrong: the items, a child's error, or a child's cancellation. */
   #trouble: { readonly error: unknown } | undefined;
   #pulling = false;
+  /** While it waits for room in the group's budget. */
+  #inLine: Admission<void> | undefined;
 
   constructor(
     core: GroupCore,
@@ -92,26 +96,55 @@ class MapOperation<I, R> extends Operation<R[] | void> {
       while (!this.#exhausted) {
         const { maxConcurrency: limit, budget } = this.#core;
         if (limit > 0 && this.#live.size >= limit) break;
-        if (budget?.hasRoom(1) === false && !this.#core.isClosed) break;
         if (this.#core.isClosed) {
           this.#stop({ error: this.#core.cancelled ?? this.#core.closedError() });
           break;
         }
-        const step = this.#items.next();
-        if (step.done) this.#exhausted = true;
-        else this.#spawn(step.value, this.#next++);
+        if (budget !== undefined && !budget.hasRoom(1)) {
+          this.#standInLine(budget);
+          break;
+        }
+        this.#take();
       }
     } catch (error) {
-      this.#exhausted = true;
-      this.#trouble ??= { error };
-      const name = `items of ${this.#core.label}`;
-      this.#core.fail({ error, task: { id: -1, name }, during: "body" });
+      this.#failed(error);
     } finally {
       this.#pulling = false;
     }
     if (!this.#isDone) return;
     this.#room.stop();
     this.#waiters.wakeAll();
+  }
+
+  #take(): void {
+    const step = this.#items.next();
+    if (step.done) this.#exhausted = true;
+    else this.#spawn(step.value, this.#next++);
+  }
+
+  /** Waits for room as everybody does; the next item is taken when there is some. */
+  #standInLine(budget: GroupBudget): void {
+    if (this.#inLine !== undefined) return;
+    const line = this.#inLine = new Admission(budget, 1, () => this.#take());
+    const turn = (): void => {
+      if (this.#inLine !== line) return;
+      this.#inLine = undefined;
+      try {
+        line.poll({ wake: () => {} });
+      } catch (error) {
+        if (!(error instanceof GroupClosedError)) this.#failed(error);
+      }
+      this.#pull();
+    };
+    line.poll({ wake: turn });
+  }
+
+  /** The items, or a spawn, threw. */
+  #failed(error: unknown): void {
+    this.#exhausted = true;
+    this.#trouble ??= { error };
+    const name = `items of ${this.#core.label}`;
+    this.#core.fail({ error, task: { id: -1, name }, during: "body" });
   }
 
   #spawn(item: I, index: number): void {
@@ -138,6 +171,9 @@ class MapOperation<I, R> extends Operation<R[] | void> {
 
   #stop(trouble: { readonly error: unknown }): void {
     this.#trouble ??= trouble;
+    const line = this.#inLine;
+    this.#inLine = undefined;
+    line?.cancel(trouble.error);
     if (this.#exhausted) return;
     this.#exhausted = true;
     try {

@@ -28,7 +28,7 @@ import { unwatchForgotten, watchForgotten } from "./forgotten.ts";
 export interface GroupSpawnOptions extends SpawnOptions {
   /** A service: does not keep the group open, and is cancelled after all others have ended. */
   readonly background?: boolean;
-  /** What the child takes of the group's `budget` while it lives. Default 1. */
+  /** What the child takes of the group's `budget` while it lives, also in the background. Default 1. */
   readonly cost?: number;
 }
 
@@ -128,9 +128,13 @@ export class TaskGroup implements AsyncIterable<Completion>, AsyncDisposable {
    */
   admit<T>(body: TaskBody<T>, options?: GroupSpawnOptions): Future<{ handle: JoinHandle<T> }> {
     mustBeOptions(options, "admit");
-    const budget = this.#core.budget ?? new GroupBudget(this.#core, Infinity, () => {});
+    const budget = this.#core.budget ?? new GroupBudget(this.#core, Infinity);
     budget.checkCost(options?.cost ?? 1);
-    return new Admission(budget, options?.cost ?? 1, () => this.spawn(body, options));
+    return new Admission(
+      budget,
+      options?.cost ?? 1,
+      () => ({ handle: this.spawn(body, options) }),
+    );
   }
 
   /**

@@ -25,6 +25,9 @@ export interface ChannelOptions {
 
 let channels = 0;
 
+/** Closes a channel; `onLeft` gets the values that nobody takes. */
+export let disposeOf: <T>(channel: Channel<T>, onLeft: (value: T) => void) => void;
+
 /**
  * A queue between tasks: any number send, any number receive, each value goes to exactly one.
  *
@@ -56,6 +59,10 @@ let channels = 0;
 export class Channel<T> implements AsyncIterable<T, undefined>, Disposable {
   readonly #core: ChannelCore<T>;
   #producers = 0;
+
+  static {
+    disposeOf = (channel, onLeft) => channel.#core.dispose(onLeft);
+  }
 
   /**
    * A channel with this capacity, or with these options.
@@ -168,7 +175,7 @@ export class Channel<T> implements AsyncIterable<T, undefined>, Disposable {
   tryReceive(): { value: T } | undefined {
     const value = this.#core.take();
     if (value !== PENDING) return { value };
-    if (this.#core.closed !== undefined) throw this.#core.closedError("receive from");
+    if (this.#core.isDrained) throw this.#core.closedError("receive from");
     return undefined;
   }
 

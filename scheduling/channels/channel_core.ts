@@ -37,6 +37,7 @@ export class ChannelCore<T> {
   /** Values that the overflow policy dropped. */
   dropped = 0;
   #claimed = 0;
+  #onLeft: ((value: T) => void) | undefined = undefined;
   #granted = 0;
 
   constructor(name: string, capacity: number, overflow: Overflow) {
@@ -50,9 +51,9 @@ export class ChannelCore<T> {
     return this.buffer.size - this.#claimed;
   }
 
-  /** True once nothing will ever be received any more. */
+  /** True once nothing will ever be received any more; a value that is claimed may yet come back. */
   get isDrained(): boolean {
-    return this.closed !== undefined && this.unclaimed === 0;
+    return this.closed !== undefined && this.buffer.size === 0;
   }
 
   #room(): number {
@@ -98,7 +99,7 @@ export class ChannelCore<T> {
   receiveOrWait(wait: QueuedWait<unknown>): Poll<T> {
     const value = this.take();
     if (value !== PENDING) return value;
-    if (this.closed !== undefined) throw this.closedError("receive from");
+    if (this.isDrained) throw this.closedError("receive from");
     this.receivers.push(wait);
     this.#serve(); // it is one more who asks: a sender may come in
     return PENDING;
@@ -135,7 +136,23 @@ export class ChannelCore<T> {
       this.#granted++;
       senders.first!.grant(TURN);
     }
-    if (this.closed !== undefined && this.unclaimed <= 0) this.#refuse(receivers, "receive from");
+    if (this.#onLeft !== undefined) this.#drop(this.#onLeft);
+    if (this.isDrained) this.#refuse(receivers, "receive from");
+  }
+
+  /** Closes it for good: `onLeft` gets every value that nobody takes, also one that comes back later. */
+  dispose(onLeft: (value: T) => void): void {
+    this.close(undefined, false);
+    this.#onLeft = onLeft;
+    this.#drop(onLeft);
+  }
+
+  #drop(onLeft: (value: T) => void): void {
+    while (this.unclaimed > 0) {
+      const value = this.buffer.at(this.#claimed);
+      this.buffer.drop(this.#claimed);
+      onLeft(value);
+    }
   }
 
   /** No more values; those in the buffer can still be received. */

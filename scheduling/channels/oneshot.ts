@@ -142,6 +142,14 @@ export class OneshotReceiver<T> extends Future<T> implements Disposable {
     return value;
   }
 
+  /** It can be taken again. */
+  override putBack(value: T): void {
+    const state = this.#state;
+    state.value = value;
+    state.phase = SENT;
+    state.waker?.wake();
+  }
+
   #closedError(): ClosedError {
     return new ClosedError(
       `Cannot receive from oneshot: ${

@@ -9,7 +9,7 @@ import { Cancelled } from "../../runtime/errors.ts";
 import { Future } from "../../runtime/future.ts";
 import { WAKE_INSIDE, type WakeSource } from "../../runtime/host.ts";
 import { isPromiseLike, PENDING, type Poll, type Waker } from "../../runtime/poll.ts";
-import { Channel, type ChannelOptions, checkValue } from "./channel.ts";
+import { Channel, type ChannelOptions, checkValue, disposeOf } from "./channel.ts";
 import { iterate } from "./iterate.ts";
 import { oneshot, type OneshotReceiver, type OneshotSender } from "./oneshot.ts";
 
@@ -208,8 +208,7 @@ export class RequestChannel<Q, A> implements AsyncIterable<Question<Q, A>, undef
 
   /** Closes it, and drops the questions that wait: who asked them throws `ClosedError`. */
   [Symbol.dispose](): void {
-    this.close();
-    while (this.#questions.size > 0) this.#questions.tryReceive()!.value[Symbol.dispose]();
+    disposeOf(this.#questions, (question) => question[Symbol.dispose]());
   }
 }
 

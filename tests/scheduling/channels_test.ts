@@ -89,6 +89,27 @@ test("a closed channel drains, then ends, and wakes all who wait", async () => {
   assertEquals(await Promise.all(waiting), ["ERR_CLOSED", "ERR_CLOSED"]);
 });
 
+test("closed while its last value is claimed: who waits behind the claim gets it when it comes back", async () => {
+  await using runtime = new SimulatedRuntime();
+  const channel = new Channel<string>(8);
+  const done: string[] = [];
+  const worker = (name: string) =>
+    runtime.spawn(function* () {
+      for (let next; !(next = yield* channel.next()).done;) done.push(`${next.value} by ${name}`);
+    });
+  const [first, second] = [worker("first"), worker("second")];
+  runtime.runUntilStalled();
+  channel.trySend("last");
+  channel.close();
+  assertEquals([channel.size, channel.tryReceive(), channel.waitingReceivers], [0, undefined, 1]);
+  const late = worker("late");
+  first.cancel();
+  await runtime.run();
+  assertEquals([done, first.outcome()!.status], [["last by second"], "cancelled"]);
+  assertEquals([second, late].map((task) => task.outcome()!.status), ["ok", "ok"]);
+  assertThrows(() => channel.tryReceive(), ClosedError);
+});
+
 test("producers: the last one to end closes, and an ended one cannot send", () => {
   const channel = Channel.unbounded<number>();
   const [a, b] = [channel.producer(), channel.producer()];
@@ -294,6 +315,21 @@ test("questions: answers, errors, what is dropped, told and given up", async () 
   channel[Symbol.dispose]();
   assertEquals(channel.isClosed, true);
   await assertRejects(() => Promise.resolve(channel.ask(1)), ClosedError);
+});
+
+test("disposed of while a question is claimed, and then given back: who asked knows", async () => {
+  await using runtime = new SimulatedRuntime();
+  const questions = new RequestChannel<number, number>({ capacity: 4 });
+  const server = runtime.spawn(() => questions.serve((n) => n));
+  runtime.runUntilStalled();
+  const asked = runtime.spawn(() => questions.ask(1));
+  runtime.spawn(() => {
+    questions[Symbol.dispose]();
+    server.cancel();
+  });
+  await assertRejects(() => asked, ClosedError);
+  await runtime.run();
+  assertEquals(questions.size, 0);
 });
 
 test("serve goes on after an error, but not after one of a tell", async () => {

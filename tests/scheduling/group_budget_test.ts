@@ -151,10 +151,56 @@ test("map and forEach take items only when the budget has room", async () => {
   await group.run();
 });
 
+test("the items of map stand in the line, like those who admit", async () => {
+  await using runtime = new SimulatedRuntime();
+  const group = new TaskGroup({ runtime, budget: 1 });
+  const order: string[] = [];
+  const nap = (name: string) =>
+    function* () {
+      order.push(name);
+      yield* sleep(1);
+    };
+  const mapped = group.map([0, 1, 2], (n) => nap(`item ${n}`)());
+  for (const name of ["a", "b"]) {
+    runtime.spawn(function* () {
+      for (let i = 0; i < 3; i++) yield* group.admit(nap(`${name}${i}`));
+    });
+  }
+  await mapped;
+  assertEquals(order.slice(0, 7), ["item 0", "item 1", "a0", "b0", "item 2", "a1", "b1"]);
+  await runtime.run();
+  assertEquals([order.length, group.stats().used], [9, 0]);
+});
+
+test("a map that waits for room ends with its group, and with its items", async () => {
+  await using runtime = new SimulatedRuntime();
+  for (const end of ["cancel", "close"] as const) {
+    let closed = 0;
+    function* items() {
+      try {
+        for (let n = 0;; n++) yield n;
+      } finally {
+        closed++;
+      }
+    }
+    const group = new TaskGroup({ runtime, budget: 1 });
+    const mapped = group.map(items(), (_n, _i, task) => task.sleep(5)).catch((error) => error);
+    runtime.runUntilStalled();
+    assertEquals(group.stats().waiting, 1);
+    group[end]();
+    const error = await runtime.spawn(() => mapped);
+    assertEquals(error instanceof (end === "cancel" ? Cancelled : GroupClosedError), true);
+    assertEquals([closed, group.stats().waiting], [1, 0]);
+    await group.run().catch(() => {});
+  }
+});
+
 test("bad input", () => {
   assertThrows(() => new TaskGroup({ budget: -1 }), RangeError, "budget");
   assertThrows(() => new TaskGroup({ budget: 1.5 }), RangeError, "budget");
   assertThrows(() => new TaskGroup({ budget: "1" as never }), TypeError, "budget");
+  assertThrows(() => new TaskGroup().spawn(() => {}, { cost: -1 }), RangeError, "cost");
+  assertThrows(() => new TaskGroup().spawn(() => {}, { cost: "1" as never }), TypeError, "cost");
   const group = new TaskGroup({ budget: 10, name: "ten" });
   for (const cost of [-1, 0.5, NaN]) {
     assertThrows(() => group.spawn(() => {}, { cost }), RangeError, "cost");

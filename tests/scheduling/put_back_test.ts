@@ -12,6 +12,7 @@ import {
   Mutex,
   Notify,
   ObjectPool,
+  oneshot,
   RateLimiter,
   Runtime,
   RwLock,
@@ -81,6 +82,16 @@ const CASES: readonly Case[] = [
       it.trySend("a");
       it.close();
       return { wait: () => it.next(), left: () => it.size };
+    },
+  },
+  {
+    name: "Semaphore, behind what passes a value through",
+    make: () => {
+      const it = new Semaphore(3);
+      return {
+        wait: () => it.acquire(2).catch(() => {}).finally(() => {}).map((permit) => permit),
+        left: () => it.available,
+      };
     },
   },
   {
@@ -186,4 +197,27 @@ test("a connection that was accepted in vain is closed", async () => {
   assertEquals(got.timedOut, true);
   assertEquals(await client.read(new Uint8Array(1)), 0); // the other end is gone
   client.close();
+});
+
+test("several values that were received in vain stand again as they stood", () => {
+  const channel = Channel.unbounded<number>();
+  for (const n of [1, 2, 3, 4]) channel.trySend(n);
+  const all = Future.all([
+    channel.receive(),
+    Future.all([channel.receive(), channel.receive()]),
+    Future.never(),
+  ]);
+  all.poll(waker);
+  assertEquals(channel.size, 1);
+  all.cancel(new Error("enough"));
+  assertEquals([1, 2, 3, 4].map(() => channel.tryReceive()?.value), [1, 2, 3, 4]);
+});
+
+test("the value of a oneshot that was taken in vain can be taken again", async () => {
+  const [sender, receiver] = oneshot<string>();
+  sender.send("once");
+  const all = Future.all([receiver, Future.never()]);
+  all.poll(waker);
+  all.cancel(new Error("enough"));
+  assertEquals(await receiver, "once");
 });
