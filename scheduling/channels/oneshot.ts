@@ -8,6 +8,7 @@ import { ClosedError } from "../../runtime/errors.ts";
 import { Future } from "../../runtime/future.ts";
 import { context, WAKE_MAYBE, type WakeSource } from "../../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../../runtime/poll.ts";
+import { ousted } from "../sync/wait_queue.ts";
 import { Waiters } from "../waiters.ts";
 import { checkValue } from "./channel.ts";
 import { Look } from "./look.ts";
@@ -23,6 +24,8 @@ class OneshotState<T> {
   phase = OPEN;
   value: T | undefined = undefined;
   waker: Waker | undefined = undefined;
+  /** Whose wait was taken over. */
+  ousted: Waker | undefined = undefined;
   readonly whenRefused: Waiters = new Waiters();
 }
 
@@ -126,12 +129,20 @@ export class OneshotReceiver<T> extends Future<T> implements Disposable {
   poll(waker: Waker): Poll<T> {
     const state = this.#state;
     if (state.phase === OPEN) {
-      state.waker = waker;
+      if (waker !== state.waker) this.#takeOver(waker);
       return PENDING;
     }
-    state.waker = undefined;
+    state.waker = state.ousted = undefined;
     if (state.phase !== SENT) throw this.#closedError();
     return this.#take();
+  }
+
+  #takeOver(waker: Waker): void {
+    const state = this.#state;
+    if (waker === state.ousted) throw ousted(this);
+    state.ousted = state.waker;
+    state.waker = waker;
+    state.ousted?.wake();
   }
 
   #take(): T {
@@ -186,7 +197,8 @@ export class OneshotReceiver<T> extends Future<T> implements Disposable {
 
   /** Who gives up waiting may wait again. */
   override abandon(waker: Waker): boolean {
-    if (this.#state.waker === waker) this.#state.waker = undefined;
+    const state = this.#state;
+    if (state.waker === waker) state.waker = state.ousted = undefined;
     return true;
   }
 

@@ -28,8 +28,8 @@ const TAKEN = 4;
 /**
  * One wait, and its place in a {@linkcode WaitQueue}.
  *
- * Awaited by one waiter: a second one that polls it takes it over. A wait that was given up may be
- * awaited again, and then stands at the end of the queue.
+ * Awaited by one waiter: a second one that polls it takes it over, and the first is told by a `TypeError`.
+ * A wait that was given up may be awaited again, and then stands at the end of the queue.
  */
 export abstract class QueuedWait<T> extends Future<T> {
   /** Owned by the queue: where it stands. */
@@ -41,6 +41,8 @@ export abstract class QueuedWait<T> extends Future<T> {
   #phase = NEW;
   #source: WakeSource = WAKE_MAYBE;
   #waker: Waker | undefined = undefined;
+  /** Whose wait was taken over. */
+  #ousted: Waker | undefined = undefined;
   #result: unknown = undefined;
 
   /**
@@ -102,7 +104,7 @@ export abstract class QueuedWait<T> extends Future<T> {
       case NEW:
         return this.#begin(waker);
       case QUEUED:
-        this.#waker = waker;
+        if (waker !== this.#waker) this.#takeOver(waker);
         this.#source = this.currentSource();
         return PENDING;
       case GRANTED: {
@@ -120,6 +122,14 @@ export abstract class QueuedWait<T> extends Future<T> {
     }
   }
 
+  /** Another one waits from now on; who did before is woken, to hear of it. */
+  #takeOver(waker: Waker): void {
+    if (waker === this.#ousted) throw ousted(this);
+    this.#ousted = this.#waker;
+    this.#waker = waker;
+    this.#ousted?.wake();
+  }
+
   #begin(waker: Waker): Poll<T> {
     const value = this.start(waker);
     if (value !== PENDING) {
@@ -135,7 +145,7 @@ export abstract class QueuedWait<T> extends Future<T> {
 
   #end(): void {
     this.#phase = TAKEN;
-    this.#waker = undefined;
+    this.#waker = this.#ousted = undefined;
     this.#result = undefined;
   }
 
@@ -169,7 +179,7 @@ export abstract class QueuedWait<T> extends Future<T> {
     if (phase === NEW || phase === TAKEN) return;
     const result = this.#result;
     this.#phase = NEW;
-    this.#waker = undefined;
+    this.#waker = this.#ousted = undefined;
     this.#result = undefined;
     if (phase === QUEUED) {
       const queue = this.queue!;
@@ -197,6 +207,14 @@ export abstract class QueuedWait<T> extends Future<T> {
   override get source(): WakeSource {
     return this.#source;
   }
+}
+
+/** What the first of two waiters for one future is told. */
+export function ousted(future: Future<unknown>): TypeError {
+  return new TypeError(
+    `Cannot go on waiting for ${future.describe()}: somebody else awaits the same future ` +
+      `(call the method once for each wait)`,
+  );
 }
 
 /** Waits in the order they came. */

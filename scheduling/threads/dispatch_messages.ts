@@ -16,6 +16,16 @@ export interface ArgsMessage {
   readonly args: unknown[];
 }
 
+/** From the owner: arguments that the worker has asked for could not be sent. */
+export interface UnsentMessage {
+  /** What it is. */
+  readonly dispatch: "unsent";
+  /** Which task. */
+  readonly ref: Ref;
+  /** Why. */
+  readonly why: string;
+}
+
 /** From the owner: a buffer all threads share from now on. */
 export interface ShareMessage {
   /** What it is. */
@@ -39,6 +49,6 @@ export interface ResultMessage {
 /** Whether a message is one of these. */
 export function isDispatchMessage(
   message: unknown,
-): message is ArgsMessage | ShareMessage | ResultMessage {
+): message is ArgsMessage | UnsentMessage | ShareMessage | ResultMessage {
   return typeof message === "object" && message !== null && "dispatch" in message;
 }

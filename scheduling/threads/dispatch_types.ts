@@ -6,6 +6,7 @@
 
 import type { Handle } from "../../memory/layout.ts";
 import type { Ref } from "../../memory/ref.ts";
+import type { KeepAlive } from "./keep_alive.ts";
 
 /** A lane: 0 high, 1 normal, 2 low. First in, first out in each. */
 export type Lane = 0 | 1 | 2;
@@ -82,7 +83,7 @@ export interface DispatcherOptions {
   /** Sends to a worker what does not fit the shared area. Without it such tasks are refused. */
   readonly post?: (worker: number, message: unknown, transfer: readonly Transferable[]) => void;
   /** Called with true when the first task is in flight, with false when none is. Default: holds a timer. */
-  readonly keepAlive?: (busy: boolean) => void;
+  readonly keepAlive?: KeepAlive;
   /** Makes an error of what the worker's `encodeError` made. Default: as it is. */
   readonly decodeError?: (data: unknown) => unknown;
   /** What a sink, or a hook, threw. Default: thrown in a microtask. */

@@ -12,6 +12,7 @@ import type { Ref } from "../../memory/ref.ts";
 import type { DispatchCore } from "./dispatch_core.ts";
 import { DEADLINE, RECORD_WORDS, REF } from "./dispatch_region.ts";
 import type { Lane, ResultSink } from "./dispatch_types.ts";
+import type { KeepAlive } from "./keep_alive.ts";
 import type { OwnerWait } from "./owner_wait.ts";
 import type { Settlement } from "./settlement.ts";
 
@@ -22,7 +23,7 @@ export class Intake {
   readonly #core: DispatchCore;
   readonly #settlement: Settlement;
   readonly #wait: OwnerWait;
-  readonly #keepAlive: (busy: boolean) => void;
+  readonly #keepAlive: KeepAlive;
   #isKept = false;
   /** Tasks since the last microtask. */
   #burst = 0;
@@ -34,7 +35,7 @@ export class Intake {
     core: DispatchCore,
     settlement: Settlement,
     wait: OwnerWait,
-    keepAlive: (busy: boolean) => void,
+    keepAlive: KeepAlive,
   ) {
     this.#core = core;
     this.#settlement = settlement;
@@ -71,6 +72,11 @@ export class Intake {
 
   /** Whatever is in flight still keeps the program alive no longer. */
   close(): void {
+    this.#unkeep();
+    this.#keepAlive.end?.();
+  }
+
+  #unkeep(): void {
     if (!this.#isKept) return;
     this.#isKept = false;
     this.#keepAlive(false);
@@ -86,6 +92,6 @@ export class Intake {
   };
 
   readonly #release = (): void => {
-    if (this.#settlement.live === 0) this.close();
+    if (this.#settlement.live === 0) this.#unkeep();
   };
 }

@@ -229,7 +229,7 @@ export class ThreadPool {
    */
   async kill(index: number, isMeant: () => boolean = () => true): Promise<boolean> {
     const worker = this.#workers.get(index);
-    if (worker === undefined || worker.hosted === undefined || !worker.isServing) return false;
+    if (worker?.hosted === undefined || worker.isOver || worker.state === "killing") return false;
     if (!canEndThreads() && this.#abandoned >= this.#options.maxAbandoned) return false;
     // It takes no other task from here on: none is ended in place of the one that was meant.
     this.#stop(worker);

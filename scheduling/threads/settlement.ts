@@ -53,6 +53,12 @@ export class Settlement implements Losses {
   /** Clones arguments of a slot now, as `postMessage` would, and keeps them for the worker that will ask for them. */
   hold(slot: number, args: readonly unknown[], transfer: readonly Transferable[]): void {
     const list = [...transfer];
+    if (new Set(list).size < list.length) {
+      throw new DOMException(
+        "Cannot submit a task: transfer lists the same object twice (must be once)",
+        "DataCloneError",
+      );
+    }
     const [held, moved] = structuredClone([args, list] as const, { transfer: list });
     this.#held.set(slot, { args: held as unknown[], transfer: moved });
   }
@@ -66,7 +72,12 @@ export class Settlement implements Losses {
     try {
       this.#options.post?.(worker, message, held.transfer);
     } catch (error) {
-      this.report(error);
+      // The worker waits for an answer; it tells the task's failure, as any other.
+      this.#options.post?.(
+        worker,
+        { dispatch: "unsent", ref: message.ref, why: String(error) },
+        [],
+      );
     }
   }
 

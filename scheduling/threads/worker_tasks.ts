@@ -12,7 +12,7 @@
  */
 
 import { NO_REF, type Ref } from "../../memory/ref.ts";
-import type { ArgsMessage, ShareMessage } from "./dispatch_messages.ts";
+import type { ArgsMessage, ShareMessage, UnsentMessage } from "./dispatch_messages.ts";
 import {
   CANCELLED,
   DEADLINE,
@@ -116,12 +116,9 @@ export class WorkerTasks {
   }
 
   /** A message from the owner: arguments, or a buffer. */
-  receive(message: ArgsMessage | ShareMessage): void {
+  receive(message: ArgsMessage | UnsentMessage | ShareMessage): void {
     if (this.#hasLeft) return;
-    if (message.dispatch === "args") {
-      this.#came(message);
-      return;
-    }
+    if (message.dispatch !== "share") return this.#came(message);
     this.#area.buffers.add(message.buffer);
     for (const ref of this.#unready) {
       const slot = this.#pending.get(ref)!;
@@ -132,22 +129,28 @@ export class WorkerTasks {
     }
   }
 
-  #came({ ref, args }: ArgsMessage): void {
+  #came(message: ArgsMessage | UnsentMessage): void {
+    const { ref } = message;
     this.#asked.delete(ref);
     if (this.#longAsked === ref) this.#longAsked = NO_REF;
     const slot = this.#pending.get(ref);
     if (slot !== undefined) {
-      const fn = this.#payload.functionOf(slot);
-      const from = performance.now();
-      this.#call(slot, ref, args);
-      const ms = performance.now() - from;
-      const before = this.#callMs[fn] ?? 0;
-      this.#callMs[fn] = Math.max(ms, before + (ms - before) / 8);
+      if (message.dispatch === "args") this.#timedCall(slot, ref, message.args);
+      else this.#fail(slot, ref, new Error(`Cannot send its arguments: ${message.why}`));
     }
     const deferred = this.#deferred;
     if (deferred < 0 || this.#asked.size > 0) return;
     this.#deferred = -1;
     this.run(deferred);
+  }
+
+  #timedCall(slot: number, ref: Ref, args: unknown[]): void {
+    const fn = this.#payload.functionOf(slot);
+    const from = performance.now();
+    this.#call(slot, ref, args);
+    const ms = performance.now() - from;
+    const before = this.#callMs[fn] ?? 0;
+    this.#callMs[fn] = Math.max(ms, before + (ms - before) / 8);
   }
 
   /** Whether a task was cancelled. */

@@ -10,14 +10,17 @@ import {
   type BroadcastReceiver,
   Channel,
   ClosedError,
+  Future,
   LaggedError,
   oneshot,
+  PENDING,
   RequestChannel,
   select,
   Watch,
   watch,
 } from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
+import { CountingWaker } from "../support/probes.ts";
 import { test } from "../support/test.ts";
 
 const PROGRAMS = 10_000;
@@ -108,6 +111,30 @@ test("closed while its last value is claimed: who waits behind the claim gets it
   assertEquals([done, first.outcome()!.status], [["last by second"], "cancelled"]);
   assertEquals([second, late].map((task) => task.outcome()!.status), ["ok", "ok"]);
   assertThrows(() => channel.tryReceive(), ClosedError);
+});
+
+test("one future awaited by two: the second has the wait, the first is told", async () => {
+  await using runtime = new SimulatedRuntime();
+  const channel = new Channel<number>(1);
+  const [sender, receiver] = oneshot<number>();
+  for (const future of [channel.receive(), receiver]) {
+    const first = runtime.spawn(function* () {
+      return yield* future;
+    });
+    runtime.runUntilStalled();
+    const second = runtime.spawn(async () => await future);
+    runtime.runUntilStalled();
+    await assertRejects(() => first, TypeError, "somebody else awaits the same future");
+    if (future === receiver) sender.send(7);
+    else channel.trySend(7);
+    assertEquals(await second, 7);
+  }
+  const again = channel.receive();
+  await runtime.spawn(async () => {
+    const error = await Promise.resolve(Future.all([again, again])).catch((error) => error);
+    assertEquals(error instanceof TypeError, true);
+  });
+  assertEquals([channel.waitingReceivers, channel.trySend(8), channel.size], [0, true, 1]);
 });
 
 test("producers: the last one to end closes, and an ended one cannot send", () => {
@@ -257,6 +284,35 @@ test("broadcast: a receiver that waits is woken by a send, a close and its own e
 });
 
 // ---- watch ----------------------------------------------------------------------------------
+
+test("broadcast: a receiver that leaves wakes its own waits, and nobody else", () => {
+  const news = new Broadcast<string>();
+  const receivers = Array.from({ length: 50 }, () => news.subscribe());
+  const wakers = receivers.map(() => [new CountingWaker(), new CountingWaker()] as const);
+  const waits = receivers.map((receiver) => [receiver.receive(), receiver.next()] as const);
+  const counts = () => wakers.map((both) => both.map((waker) => waker.count));
+  const poll = (from: number) => {
+    for (let i = from; i < 50; i++) {
+      waits[i]!.forEach((wait, j) => assertStrictEquals(wait.poll(wakers[i]![j]!), PENDING));
+    }
+  };
+  poll(0);
+  receivers[0]![Symbol.dispose]();
+  assertEquals(counts(), receivers.map((_, i) => i === 0 ? [1, 1] : [0, 0]));
+  // Given up: not woken. Waiting again: woken once.
+  waits[1]![0].abandon(wakers[1]![0], undefined);
+  receivers[1]![Symbol.dispose]();
+  poll(2);
+  news.send("a");
+  news.send("b");
+  assertEquals(counts(), receivers.map((_, i) => i === 1 ? [0, 1] : [1, 1]));
+  // What has its value is woken no more.
+  assertEquals(waits[2]![0].poll(wakers[2]![0]), "a");
+  receivers[2]![Symbol.dispose]();
+  assertEquals(counts()[2], [1, 1]);
+  news.close();
+  assertEquals(counts()[3], [1, 1]);
+});
 
 test("watch: followers see the latest, and only changes", async () => {
   await using runtime = new SimulatedRuntime();

@@ -496,3 +496,58 @@ test("in virtual time a wait that nobody can notify is a deadlock, told with the
   handle.cancel();
   await runtime.run();
 });
+
+test("a wait that ended in a combinator which cannot give it on keeps the caller's lock", async () => {
+  await using runtime = new SimulatedRuntime();
+  const mutex = new Mutex();
+  const condition = new Condition(mutex);
+  await runtime.spawn(function* () {
+    const lock = yield* mutex.lock();
+    const isTrue = () => true;
+    // Never given up.
+    yield* Future.all([condition.waitUntil(isTrue, lock), Future.never()]).timeout(1).catch(
+      () => {},
+    );
+    assertEquals([lock.isReleased, mutex.isLocked], [false, true]);
+    yield* Future.all([
+      condition.waitUntil(isTrue, lock, { timeoutMs: 5 }),
+      Future.fromPoll(0, (): never => {
+        throw new Error("planned");
+      }),
+    ]).catch(() => {});
+    assertEquals([lock.isReleased, mutex.isLocked], [false, true]);
+    // Given up, and taken again.
+    const notified = runtime.sleep(1).map(() => condition.notifyAll());
+    yield* Future.all([condition.wait(lock), notified, Future.never()]).timeout(5).catch(() => {});
+    assertEquals([lock.isReleased, mutex.isLocked], [false, true]);
+    // Given up, and not taken again.
+    yield* Future.all([condition.wait(lock), Future.never()]).timeout(5).catch(() => {});
+    assertEquals([lock.isReleased, mutex.isLocked], [true, false]);
+  });
+  await assertNothingLeft(runtime);
+});
+
+test("the notification of a wait that ended in such a combinator goes to the next", async () => {
+  await using runtime = new SimulatedRuntime();
+  const mutex = new Mutex();
+  const condition = new Condition(mutex);
+  const log: string[] = [];
+  runtime.spawn(function* () {
+    const lock = yield* mutex.lock();
+    yield* Future.all([condition.wait(lock), Future.never()]).timeout(5).catch(() => {});
+    log.push("gave up");
+    lock.release();
+  });
+  runtime.spawn(function* () {
+    const lock = yield* mutex.lock();
+    yield* condition.wait(lock);
+    log.push("notified");
+    lock.release();
+  });
+  runtime.spawn(function* (task) {
+    yield* task.sleep(1);
+    condition.notifyOne();
+  });
+  await runtime.run();
+  assertEquals(log, ["gave up", "notified"]);
+});

@@ -19,6 +19,8 @@ import {
   ObjectPool,
   type PoolItem,
   Runtime,
+  scope,
+  sleep,
   TimeoutError,
   TooManyTasksError,
 } from "@vais/runtime";
@@ -379,4 +381,111 @@ test("limits, names and refused tasks", async () => {
   });
   assertEquals(await late, 2);
   await pool.close();
+});
+
+// ---- destroying ---------------------------------------------------------------------------------
+
+test("destroy runs outside the task that gives back: neither its cancel nor its end cuts it", async () => {
+  for (const how of ["discard", "trim", "release after close"] as const) {
+    for (const ends of ["cancelled", "ok"] as const) {
+      for (const as of ["async", "scope", "generator", "future"] as const) {
+        await using runtime = new SimulatedRuntime();
+        const log: string[] = [];
+        const pool = new ObjectPool({
+          max: 1,
+          create: () => ({}),
+          destroy: {
+            async: async () => {
+              await sleep(10);
+              log.push("destroyed");
+            },
+            scope: () => scope((s) => s.sleep(10).map(() => void log.push("destroyed"))),
+            *generator() {
+              yield* sleep(10);
+              log.push("destroyed");
+            },
+            future: () => sleep(10).map(() => void log.push("destroyed")),
+          }[as],
+        });
+        const user = runtime.spawn(async (task) => {
+          const item = await pool.acquire();
+          if (how === "discard") item.discard();
+          else if (how === "trim") {
+            item.release();
+            pool.trim();
+          } else {
+            runtime.spawn(pool.close());
+            await task.sleep(1);
+            item.release();
+          }
+          if (ends === "cancelled") await task.sleep(100);
+        });
+        runtime.spawn(function* (task) {
+          yield* task.sleep(5);
+          user.cancel();
+        });
+        assertEquals((await user.settled()).status, ends);
+        await runtime.spawn(pool.close());
+        assertEquals(log, ["destroyed"], `${how}, ${as}`);
+        assert(runtime.clock.now() >= 10);
+        await assertNothingLeft(runtime);
+      }
+    }
+  }
+});
+
+test("what destroy throws is reported when nobody awaits close, or who did gave up", async () => {
+  for (const closing of ["dropped", "given up", "awaited"] as const) {
+    const runtime = new SimulatedRuntime();
+    const pool = new ObjectPool({
+      max: 2,
+      create: () => 1,
+      destroy: async () => {
+        await sleep(5);
+        throw new Error("destroy");
+      },
+    });
+    runtime.spawn(function* () {
+      const [a, b] = [yield* pool.acquire(), yield* pool.acquire()];
+      a.discard();
+      yield* runtime.sleep(2);
+      b.discard();
+      const closed = pool.close();
+      if (closing === "given up") yield* closed.timeout(4).catch(() => {});
+      if (closing === "awaited") {
+        assertEquals(yield* closed.catch((error) => error.message), "destroy");
+      }
+    });
+    if (closing === "awaited") await runtime.run();
+    else assertEquals(failuresOf(await assertRejects(() => runtime.run())).length, 2);
+    await runtime.close();
+  }
+});
+
+test("a runtime that closes, or has no room for a task, destroys all the same", async () => {
+  const log: string[] = [];
+  const make = () => new ObjectPool({ max: 1, create: () => 1, destroy: () => void log.push("-") });
+  const closed = new SimulatedRuntime();
+  const pool = make();
+  const item = await closed.spawn(pool.acquire());
+  pool.tryAcquire();
+  const other = make();
+  const last = await closed.spawn(other.acquire());
+  last.discard(); // its task does not come to run
+  await closed.close();
+  assertEquals(log, ["-"]);
+  item.discard();
+  assertEquals(log, ["-", "-"]);
+  await pool.close();
+  await other.close();
+  await using full = new SimulatedRuntime({ maxTasks: 3 });
+  const third = make();
+  await full.spawn(function* () {
+    const item = yield* third.acquire();
+    full.spawn(Future.never()).cancel();
+    full.spawn(Future.never()).cancel();
+    item.discard();
+    assertEquals(log.length, 3);
+  });
+  await full.spawn(third.close());
 });

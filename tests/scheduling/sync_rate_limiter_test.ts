@@ -11,7 +11,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import fc from "fast-check";
-import { ClosedError, RateLimiter, Runtime, TimeoutError } from "@vais/runtime";
+import { ClosedError, Future, RateLimiter, Runtime, TimeoutError } from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
 import { countedSignal } from "../support/groups.ts";
 import { assertNothingLeft, within } from "../support/probes.ts";
@@ -214,4 +214,111 @@ test("tasks of two runtimes wait at one limiter", async () => {
   const waits = [one, two, two, one].map((runtime) => runtime.spawn(limiter.acquire()));
   await within(Promise.all(waits), "all of them");
   assertEquals(limiter.waiting, 0);
+});
+
+// ---- tokens that are given back late ------------------------------------------------------------
+
+test("tokens given back late are not added to those that came meanwhile", async () => {
+  await using runtime = new SimulatedRuntime();
+  const limiter = new RateLimiter({ tokens: 10, perMs: 1_000, runtime });
+  const passedMs: number[] = [];
+  runtime.spawn(function* () {
+    yield* Future.all([limiter.acquire(10), Future.never()]).timeout(1_001).catch(() => {});
+  });
+  runtime.spawn(function* (task) {
+    yield* task.sleep(1_000);
+    for (let i = 0; i < 15; i++) {
+      yield* limiter.acquire();
+      passedMs.push(runtime.clock.now());
+    }
+  });
+  await runtime.run();
+  assertEquals(passedMs.slice(0, 10), new Array(10).fill(1_000));
+  assertEquals(passedMs.slice(10), [1_100, 1_200, 1_300, 1_400, 1_500]);
+});
+
+test("of tokens given back, those are there again that the bucket did not make up for", async () => {
+  await using runtime = new SimulatedRuntime();
+  const limiter = new RateLimiter({ tokens: 1, perMs: 10, burst: 8, runtime });
+  await runtime.spawn(function* () {
+    yield* Future.all([limiter.acquire(8), Future.never()]).timeout(0).catch(() => {});
+    assertEquals(limiter.available, 8);
+    yield* Future.all([limiter.acquire(4), Future.never()]).timeout(25).catch(() => {});
+    assertEquals(limiter.available, 8); // 4 left, 2.5 came, and 1.5 come back
+    assert(limiter.tryAcquire(8));
+    yield* runtime.sleep(10);
+    assertEquals(limiter.available, 1);
+  });
+});
+
+test("whatever is given back when, no span of time lets more through than its rate and one burst", async () => {
+  const one = fc.record({
+    atMs: fc.nat(60),
+    count: fc.integer({ min: 1, max: 5 }),
+    /** So long it holds what it got, and gives it back; `null`: it uses it. */
+    heldMs: fc.option(fc.nat(40), { freq: 2 }),
+  });
+  const some = fc.record({
+    tokens: fc.integer({ min: 1, max: 7 }),
+    perMs: fc.integer({ min: 1, max: 50 }),
+    burst: fc.integer({ min: 1, max: 8 }),
+    users: fc.array(one, { minLength: 2, maxLength: 12, size: "max" }),
+  });
+  let givenBack = 0;
+  await forPrograms(some, async ({ tokens, perMs, burst, users }) => {
+    const runtime = new SimulatedRuntime();
+    const limiter = new RateLimiter({ tokens, perMs, burst, runtime });
+    const used: { readonly ms: number; readonly count: number }[] = [];
+    for (const { atMs, heldMs, ...user } of users) {
+      const count = Math.min(user.count, burst);
+      runtime.spawn(function* (task) {
+        yield* task.sleep(atMs);
+        if (heldMs === null) {
+          yield* limiter.acquire(count);
+          used.push({ ms: runtime.clock.now(), count });
+        } else {
+          const held = Future.all([limiter.acquire(count), Future.never()]);
+          yield* held.timeout(heldMs).catch(() => {});
+          givenBack++;
+        }
+      });
+    }
+    await runtime.run();
+    used.forEach(({ ms: from }, i) => {
+      let sum = 0;
+      for (const { ms, count } of used.slice(i)) {
+        sum += count;
+        const most = burst + (ms - from) * tokens / perMs;
+        assert(sum <= most + 1e-6, `${sum} from ${from} to ${ms} ms, ${most} allowed`);
+      }
+    });
+    assertEquals([limiter.waiting, runtime.metrics().timers], [0, 0]);
+  });
+  assert(givenBack > PROGRAMS, `${givenBack}`);
+});
+
+// ---- whose clock --------------------------------------------------------------------------------
+
+test("a limiter goes by one clock: a wait under another one is refused", async () => {
+  const limiter = new RateLimiter({ tokens: 1, perMs: 200, name: "api" });
+  assert(limiter.tryAcquire()); // by the clock of the default runtime from now on
+  await using simulated = new SimulatedRuntime();
+  for (const timeoutMs of [null, 5]) {
+    await assertRejects(
+      () => simulated.spawn(limiter.acquire(1, { timeoutMs })),
+      TypeError,
+      "Cannot acquire: rate limiter api goes by the clock of",
+    );
+  }
+  assertEquals([limiter.waiting, simulated.clock.now()], [0, 0]);
+  limiter.close();
+});
+
+test("host code that waits at a limiter of a runtime drives that runtime", async () => {
+  await using simulated = new SimulatedRuntime();
+  const limiter = new RateLimiter({ tokens: 1, perMs: 3_600_000, runtime: simulated });
+  await limiter.acquire();
+  await within(Promise.resolve(limiter.acquire()), "a token");
+  await within(Promise.resolve(limiter.acquire(1, { timeoutMs: null })), "a token");
+  assertEquals(simulated.clock.now(), 7_200_000);
 });

@@ -151,7 +151,7 @@ test("polled by another waker, the wait is its own: the first one cannot give it
   wait.poll(two);
   assert(wait.abandon(one, "replaced"));
   first.release();
-  assertEquals([one.wakes, two.wakes], [0, 1]);
+  assertEquals([one.wakes, two.wakes], [1, 1], "the first one once, to hear of the second");
   (wait.poll(two) as Permit).release();
 });
 
@@ -446,4 +446,44 @@ test("in real time no deadlock is told of a semaphore: its permits may be anywhe
   });
   await within(runtime.run(), "the second permit");
   assertEquals(semaphore.available, 1);
+});
+
+test("a wait that times out looks at as many holders as it names, however many there are", () => {
+  let looked = 0;
+  const runtime = new Runtime();
+  const semaphore = new Semaphore(1_000, { name: "db" });
+  const permits: Permit[] = [];
+  for (let i = 0; i < 1_000; i++) {
+    const name = `holder-${i}`;
+    runtime.blockOn(function* () {
+      permits.push(yield* semaphore.acquire());
+    });
+    Object.defineProperty(permits[i], "holderName", {
+      get: () => {
+        looked++;
+        return name;
+      },
+    });
+  }
+  const told = () => {
+    looked = 0;
+    return semaphore.acquire().describe();
+  };
+  const facts = "semaphore db (0 of 1000 free; held by";
+  assertEquals(told(), `${facts} holder-0, holder-1, holder-2 and 997 more)`);
+  assertEquals(looked, 3);
+  for (const i of [0, 2, 999, 500]) permits[i]!.release();
+  assertEquals(
+    told(),
+    "semaphore db (4 of 1000 free; held by holder-1, holder-3, holder-4 and 993 more)",
+  );
+  assertEquals(looked, 3);
+  for (const permit of permits.splice(5)) permit.release();
+  assertEquals(
+    told(),
+    "semaphore db (998 of 1000 free; held by holder-1, holder-3, holder-4)"
+      .replace("998", "997"),
+  );
+  for (const permit of permits) permit.release();
+  assertEquals(told(), "semaphore db (1000 of 1000 free)");
 });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { FULL } from "@vais/runtime/memory";
 import { NEEDS_MESSAGE } from "../../scheduling/threads/dispatch_types.ts";
 import type { Dispatcher } from "../../scheduling/threads/dispatcher.ts";
@@ -328,5 +328,22 @@ test("a dispatcher that waits blocking gets its results", async () => {
     }
     assertEquals(dispatcher.waitSync(0), false);
     return Promise.resolve();
+  });
+});
+
+test("arguments that the port refuses fail their task, and the worker goes on", async () => {
+  const beforePost = (message: unknown) => {
+    const [first] = (message as { args?: unknown[] }).args ?? [];
+    if (first instanceof Map && first.size === 3) throw new Error("the port refuses");
+  };
+  await withPool("[(map) => map.size]", { workers: 1, beforePost }, async ({ dispatcher }) => {
+    const maps = [2, 3, 4].map((size) =>
+      new Map(Array.from({ length: size }, (_, n) => [n, n] as const))
+    );
+    const sizes = maps.map((map) => call(dispatcher, 0, map));
+    assertEquals([await sizes[0], await sizes[2]], [2, 4]);
+    const error = await sizes[1]!.catch((error) => error);
+    assertStringIncludes(error.message, "the port refuses");
+    assertEquals(dispatcher.inFlight, 0);
   });
 });

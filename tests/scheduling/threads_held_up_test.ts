@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import {
   newWords,
   reached,
@@ -59,4 +59,17 @@ withEngine("numbers wait for no more than the short messages that are on their w
   }));
   assertEquals(order.length, 60);
   assertEquals(order.slice(0, 40).includes("numbers"), true);
+});
+
+withEngine("arguments that cannot be sent fail their task, and no other", {
+  workerCount: 1,
+}, async (engine) => {
+  const bytes = new ArrayBuffer(8);
+  await assertRejects(
+    () => Promise.resolve(engine.run("echo", [bytes], { transfer: [bytes, bytes] })),
+    DOMException,
+    "the same object twice",
+  );
+  assertEquals(bytes.byteLength, 8);
+  assertEquals(await engine.run("add", [1, 2]), 3);
 });

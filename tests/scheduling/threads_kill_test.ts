@@ -182,6 +182,19 @@ test("time limit and terminate: the caller hears at once, the thread is ended af
   await engine.close();
 });
 
+test("terminate: also a task on a worker that is about to leave", async () => {
+  const { engine } = await make({ graceMs: 5 });
+  const words = sharedWords(engine);
+  const stuck = [1, 2].map(() => engine.run("loop", [words], { terminate: true }));
+  await reached(words, 2);
+  engine.resize(1);
+  for (const task of stuck) task.cancel();
+  for (const task of stuck) await assertRejects(() => task);
+  await until(() => engine.stats().died === 2 && engine.stats().inFlight === 0);
+  release(words);
+  await engine.close();
+});
+
 test("terminate ends no other task in place of the one that was meant", async () => {
   const { engine } = await make({ workerCount: 1, graceMs: 0 });
   const words = sharedWords(engine, 400);

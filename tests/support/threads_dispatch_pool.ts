@@ -20,6 +20,8 @@ interface TestPool {
 /** Options of the dispatcher, and what functions have at hand. */
 interface TestPoolOptions extends DispatcherOptions {
   readonly job?: Record<string, unknown>;
+  /** Sees each message to a worker first; may throw, as a port does. */
+  readonly beforePost?: (message: unknown) => void;
 }
 
 /** Runs `body` with such a pool, and ends it; what `body` answers is called when its workers have left. */
@@ -47,12 +49,15 @@ export async function withPool(
 /** Starts `workers` workers. `functions`: the text of an array; `loop` and `job` are at hand in it. */
 async function startPool(
   functions: string,
-  { job = {}, ...options }: TestPoolOptions,
+  { job = {}, beforePost = () => {}, ...options }: TestPoolOptions,
 ): Promise<TestPool> {
   const threads: Thread[] = [];
   const dispatcher = Dispatcher.create({
     ...options,
-    post: (worker, message) => threads[worker]!.post(message),
+    post: (worker, message) => {
+      beforePost(message);
+      threads[worker]!.post(message);
+    },
   });
   const left: Promise<string>[] = [];
   for (let i = 0; i < options.workers; i++) {
