@@ -19,12 +19,11 @@ import { nextTurn } from "./owner_wait.ts";
 import { RandomVictims } from "./random_victims.ts";
 import { SharedArea } from "./shared_area.ts";
 import { FIRST_WORKER } from "./shared_blocks.ts";
+import { SpinBudget } from "./spin_budget.ts";
 import { NOTHING, ORDERED, WorkerSteps } from "./worker_steps.ts";
 import { WorkerTasks } from "./worker_tasks.ts";
 
 const SPIN_MS = 0.02;
-const MOST_SPINS = 4;
-const SPIN_AGAIN = 16;
 /** A sleep that was shorter cost more than a spin of this length: the next rest begins with one. */
 const SHORT_SLEEP_MS = 0.1;
 const LONGEST_SLEEP_MS = 1000;
@@ -45,9 +44,8 @@ export class WorkerLoop {
   readonly #concurrency: number;
   #isParked = false;
   #turnAt = 0;
-  /** Spins that may fail before they are given up, and rests without one since. */
-  #spins = MOST_SPINS;
-  #skipped = 0;
+  readonly #spins = new SpinBudget(4);
+  readonly #longSpins = new SpinBudget(64);
   /** How long the last sleep was, in ms. */
   #sleptMs = Infinity;
 
@@ -168,12 +166,8 @@ export class WorkerLoop {
     if (this.#tasks.pending > 0) return false;
     const wasShort = this.#sleptMs < SHORT_SLEEP_MS;
     this.#sleptMs = Infinity;
-    if (this.#steps.ownerSlept && !wasShort) return false;
-    if (this.#spins === 0 && ++this.#skipped < SPIN_AGAIN) return false;
-    this.#skipped = 0;
-    const found = this.#steps.search(wasShort ? SHORT_SLEEP_MS : SPIN_MS);
-    this.#spins = found ? MOST_SPINS : Math.max(0, this.#spins - 1);
-    return found;
+    if (wasShort) return this.#longSpins.try(() => this.#steps.search(SHORT_SLEEP_MS));
+    return !this.#steps.ownerSlept && this.#spins.try(() => this.#steps.search(SPIN_MS));
   }
 
   #wakeIfParked(): void {
