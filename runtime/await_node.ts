@@ -5,8 +5,7 @@
  * again and settles. An await inside an async body is attached to that body's task, so that a
  * cancel can end it by a throw; an await of host code keeps the runtime driven instead.
  *
- * The node is also what `then` answers. `await` never looks at that answer, so the promise behind
- * it is only made when somebody does.
+ * The node is also what `then` answers.
  *
  * @module
  */
@@ -21,6 +20,7 @@ import {
   WAKE_MAYBE,
   type WakeSource,
 } from "./host.ts";
+import { type Callback, LazyPromise } from "./lazy_promise.ts";
 import { checkPolled, PENDING, type Poll, type Waker } from "./poll.ts";
 
 /** What a node needs of the future it waits for. */
@@ -35,8 +35,6 @@ export interface AwaitTarget {
   abandon(waker: Waker, reason: unknown): boolean;
 }
 
-type Callback = ((value: unknown) => unknown) | null | undefined;
-
 const PARKED = 0;
 const QUEUED = 1;
 const POLLING = 2;
@@ -46,24 +44,17 @@ const DONE = 4;
 const resolved: Promise<void> = Promise.resolve();
 
 /** Waits for one future on behalf of a promise. */
-export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Promise<unknown> {
+export class AwaitNode extends LazyPromise implements Runnable, AttachedWait, Deadlocked {
   prevWait: AttachedWait | undefined = undefined;
   nextWait: AttachedWait | undefined = undefined;
   readonly target: AwaitTarget;
   readonly #host: Host;
   #task: Waiter | undefined;
-  readonly #onValue: Callback;
-  readonly #onError: Callback;
   #phase = POLLING;
   /** The counted source while parked, else -1. */
   #counted = -1;
-  /** The promise this stands for, once somebody looked, or once it is rejected. */
-  #promise: Promise<unknown> | undefined = undefined;
-  #resolve: ((value: unknown) => void) | undefined = undefined;
-  #value: unknown = undefined;
   /** `then` has returned: until then no callback may be called. */
   #started = false;
-  #settled = false;
 
   constructor(
     host: Host,
@@ -72,11 +63,10 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Promise<un
     onValue: Callback,
     onError: Callback,
   ) {
+    super(onValue, onError);
     this.#host = host;
     this.#task = task;
     this.target = target;
-    this.#onValue = onValue;
-    this.#onError = onError;
   }
 
   /** Begins to wait; polls at once while the turn's budget lasts. */
@@ -163,55 +153,12 @@ export class AwaitNode implements Runnable, AttachedWait, Deadlocked, Promise<un
     const task = this.#task;
     if (task === undefined) this.#host.release(this);
     else task.detach(this);
-    if (this.#started) this.#settle(ok, value);
-    else resolved.then(() => this.#settle(ok, value));
+    if (this.#started) this.#tell(ok, value);
+    else resolved.then(() => this.#tell(ok, value));
   }
 
-  #settle(ok: boolean, value: unknown): void {
-    const callback = ok ? this.#onValue : this.#onError;
+  #tell(ok: boolean, value: unknown): void {
     this.#host.hasResumed = true;
-    if (typeof callback === "function") {
-      try {
-        // For an `await` this is the function that resumes the body.
-        value = callback(value);
-        ok = true;
-      } catch (error) {
-        value = error;
-        ok = false;
-      }
-    }
-    this.#settled = true;
-    if (ok) {
-      this.#value = value;
-      this.#resolve?.(value);
-    } else if (this.#resolve !== undefined) this.#resolve(Promise.reject(value));
-    else this.#promise = Promise.reject(value); // unhandled, unless somebody looks soon
-  }
-
-  // ---- as the promise that `then` answers -------------------------------------------------------
-
-  #look(): Promise<unknown> {
-    return this.#promise ??= this.#settled
-      ? Promise.resolve(this.#value)
-      : new Promise((resolve) => this.#resolve = resolve);
-  }
-
-  get then(): Promise<unknown>["then"] {
-    const promise = this.#look();
-    return promise.then.bind(promise) as Promise<unknown>["then"];
-  }
-
-  get catch(): Promise<unknown>["catch"] {
-    const promise = this.#look();
-    return promise.catch.bind(promise) as Promise<unknown>["catch"];
-  }
-
-  get finally(): Promise<unknown>["finally"] {
-    const promise = this.#look();
-    return promise.finally.bind(promise);
-  }
-
-  get [Symbol.toStringTag](): string {
-    return "Promise";
+    this.settle(ok, value);
   }
 }

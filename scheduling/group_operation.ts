@@ -84,18 +84,19 @@ export abstract class GroupOperation<R> extends Operation<R> implements Deadlock
     return this.conclude();
   }
 
+  /** Nobody waits at the moment: how it ends is told, unless somebody looks again. */
+  lookAway(): void {
+    if (!this.#observed) return;
+    this.#observed = false;
+    if (this.#ended && !this.#told) this.#tellIfNobodyLooks();
+  }
+
   /** A group ends by itself, after its children: it is only told. */
   override abandon(waker: Waker, reason: unknown): boolean {
-    const { core } = this;
-    if (this.#ended) {
-      // How it ended is still to be told; whoever gave up may never ask again.
-      if (!this.#told) this.#tellIfNobodyLooks();
-      return false;
-    }
     // Whoever gave up may never ask again.
-    this.#observed = false;
+    this.lookAway();
     // A cancelled parent has told its groups already.
-    if (core.parent?.cancelled === undefined) this.giveUp(waker, reason);
+    if (!this.#ended && this.core.parent?.cancelled === undefined) this.giveUp(waker, reason);
     return false;
   }
 

@@ -8,16 +8,17 @@
  */
 
 import { typeOf } from "../runtime/clock.ts";
-import { Cancelled } from "../runtime/errors.ts";
+import { Cancelled, ClosedError } from "../runtime/errors.ts";
 import { Future } from "../runtime/future.ts";
 import { type Host, WAKE_INSIDE, type WakeSource } from "../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../runtime/poll.ts";
-import type { GroupOptions, InnerGroupOptions } from "./group_options.ts";
-import type { Operation } from "./operation.ts";
+import { type GroupOptions, type InnerGroupOptions, mustBeOptions } from "./group_options.ts";
 import { type Scope, ScopeOperation } from "./scope.ts";
-import { Waiters } from "./waiters.ts";
 
-/** Hands a value to the consumer; ready when the consumer has taken it. */
+/**
+ * Hands a value to the consumer; ready when the consumer has taken it. Throws `ClosedError` when the
+ * iteration is over.
+ */
 export type Emit<T> = (value: T) => Future<void>;
 
 /** The producer of a scoped iterable; `scope` is its own. */
@@ -38,9 +39,12 @@ export interface ScopedIterator<T> extends AsyncIterableIterator<T, undefined>, 
  * An async iterable whose producer may start children. Each iteration runs the producer anew.
  *
  * The producer begins at the first `next()`, and runs at most one value ahead: `emit` waits until
- * its value is taken. When it fails, or a child does, the pending `next()` throws that. Leaving the
- * loop cancels it, and the loop is left when its cleanup is done. (A consumer that is itself
- * cancelled leaves at once; the task it belongs to waits for the producer before it ends.)
+ * its value is taken. When it fails, or a child does, the pending or the following `next()` throws
+ * that; when nobody asks any more, it is reported. Leaving the loop cancels it, and the loop is left
+ * when its cleanup is done. (A consumer that is itself cancelled leaves at once; the task it belongs to
+ * waits for the producer before it ends, and what that throws in its cleanup is reported.)
+ *
+ * @throws {TypeError} If the producer is no function, or the options are no object
  *
  * @example
  * ```ts
@@ -75,6 +79,7 @@ export function scopedIterable<T>(
       `Cannot create iterable: producer is ${typeOf(producer)} (must be a function)`,
     );
   }
+  mustBeOptions(options, "create iterable");
   return {
     [Symbol.asyncIterator]: (): ScopedIterator<T> => new Producing(producer, options),
   };
@@ -88,15 +93,17 @@ export function iterateOpen<T>(producer: Producer<T>, name: string): ScopedItera
   return new Producing(producer, { name, mustBegin: true });
 }
 
-class Producing<T> implements ScopedIterator<T> {
+class Producing<T> implements ScopedIterator<T>, Waker {
   readonly #producer: Producer<T>;
   readonly #options: InnerGroupOptions | undefined;
   #operation: ScopeOperation<void> | undefined;
   /** Values emitted and not taken, in order; more than one when children emit too. */
   readonly #offers: Offer<T>[] = [];
-  readonly consumers = new Waiters();
+  /** Those who wait for the next value, and look at how the producer ends. */
+  readonly #consumers = new Set<Waker>();
   /** `return()` was called: whatever ends the producer now is the end of the iteration. */
   #left = false;
+  /** The end of the producer was told to a consumer. */
   #ended = false;
 
   constructor(producer: Producer<T>, options: InnerGroupOptions | undefined) {
@@ -105,11 +112,15 @@ class Producing<T> implements ScopedIterator<T> {
   }
 
   #begin(): ScopeOperation<void> {
-    return this.#operation ??= new ScopeOperation<void>(
-      (s) => this.#producer((value) => new Offer(this, value), s),
-      { name: this.#producer.name || "producer", ...this.#options },
-      "iterate",
-    );
+    if (this.#operation === undefined) {
+      this.#operation = new ScopeOperation<void>(
+        (s) => this.#producer((value) => new Offer(this, value), s),
+        { name: this.#producer.name || "producer", ...this.#options },
+        "iterate",
+      );
+      this.#operation.awaitedOwner.waiters.add(this);
+    }
+    return this.#operation;
   }
 
   next(): Future<IteratorResult<T, undefined>> {
@@ -120,7 +131,7 @@ class Producing<T> implements ScopedIterator<T> {
   return(): Future<IteratorResult<T, undefined>> {
     if (!this.#left && this.#options?.mustBegin === true) this.#begin();
     this.#left = true;
-    this.consumers.wakeAll();
+    this.wake();
     const done: IteratorResult<T, undefined> = { done: true, value: undefined };
     const operation = this.#operation;
     if (operation === undefined || this.#ended) return Future.ready(done);
@@ -142,9 +153,21 @@ class Producing<T> implements ScopedIterator<T> {
     return this;
   }
 
+  /** There is a value, or the producer has ended: consumers look, and offers that came too late. */
+  wake(): void {
+    for (const waker of this.#consumers) waker.wake();
+    this.#consumers.clear();
+    if (this.isTooLate(false)) { for (const offer of this.#offers.splice(0)) offer.wake(); }
+  }
+
+  /** The producer has ended: nothing can be offered, and when the loop was left, nothing is taken. */
+  isTooLate(isNew: boolean): boolean {
+    return (isNew || this.#left) && this.#operation?.awaitedOwner.isOver === true;
+  }
+
   offer(offer: Offer<T>): void {
     this.#offers.push(offer);
-    this.consumers.wakeAll();
+    this.wake();
   }
 
   withdraw(offer: Offer<T>): void {
@@ -153,25 +176,35 @@ class Producing<T> implements ScopedIterator<T> {
   }
 
   /** The next value for a consumer, if there is one. */
-  take(waker: Waker, operation: Operation<void>): Poll<IteratorResult<T, undefined>> {
+  take(waker: Waker, operation: ScopeOperation<void>): Poll<IteratorResult<T, undefined>> {
+    this.#consumers.delete(waker);
     if (this.#left) return { done: true, value: undefined };
     const offer = this.#offers.shift();
-    if (offer !== undefined) return { done: false, value: offer.taken() };
+    if (offer !== undefined) {
+      if (this.#consumers.size === 0) operation.lookAway();
+      return { done: false, value: offer.taken() };
+    }
     if (!this.#ended) {
       let end: Poll<void>;
       try {
-        end = operation.poll(waker);
+        end = operation.poll(this);
       } catch (error) {
         this.#ended = true;
         throw error;
       }
       if (end === PENDING) {
-        this.consumers.add(waker);
+        this.#consumers.add(waker);
         return PENDING;
       }
       this.#ended = true;
     }
     return { done: true, value: undefined };
+  }
+
+  /** A consumer gives up, and may never ask again. */
+  leave(waker: Waker, operation: ScopeOperation<void>): void {
+    this.#consumers.delete(waker);
+    if (this.#consumers.size === 0) operation.lookAway();
   }
 }
 
@@ -190,6 +223,9 @@ class Offer<T> extends Future<void> {
 
   poll(waker: Waker): Poll<void> {
     if (this.#state === 2) return undefined;
+    if (this.#to.isTooLate(this.#state === 0)) {
+      throw new ClosedError("Cannot emit: the iteration is over");
+    }
     this.#waker = waker;
     if (this.#state === 0) {
       this.#state = 1;
@@ -200,12 +236,19 @@ class Offer<T> extends Future<void> {
 
   taken(): T {
     this.#state = 2;
-    this.#waker?.wake();
+    this.wake();
     return this.#value;
   }
 
+  wake(): void {
+    this.#waker?.wake();
+  }
+
+  /** Withdrawn, it may be offered again. */
   override cancel(): void {
-    if (this.#state === 1) this.#to.withdraw(this);
+    if (this.#state !== 1) return;
+    this.#state = 0;
+    this.#to.withdraw(this);
   }
 
   override describe(): string {
@@ -215,9 +258,9 @@ class Offer<T> extends Future<void> {
 
 class NextValue<T> extends Future<IteratorResult<T, undefined>> {
   readonly #from: Producing<T>;
-  readonly #operation: Operation<void>;
+  readonly #operation: ScopeOperation<void>;
 
-  constructor(from: Producing<T>, operation: Operation<void>) {
+  constructor(from: Producing<T>, operation: ScopeOperation<void>) {
     super();
     this.#from = from;
     this.#operation = operation;
@@ -228,7 +271,7 @@ class NextValue<T> extends Future<IteratorResult<T, undefined>> {
   }
 
   override abandon(waker: Waker): boolean {
-    this.#from.consumers.remove(waker);
+    this.#from.leave(waker, this.#operation);
     return true;
   }
 

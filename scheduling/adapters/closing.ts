@@ -41,20 +41,16 @@ export function closing<T>(source: Closable<T>): ScopedIterator<T> {
       `Cannot iterate: source is ${typeOf(source)} (must be an async iterable with close())`,
     );
   }
-  return iterateOpen<T>(function* (emit) {
-    let isClosed = false;
-    try {
-      yield* reading([source], function* ([reader]) {
-        try {
+  return iterateOpen<T>(
+    (emit) =>
+      reading(
+        [source],
+        function* ([reader]) {
           for (let next; !(next = yield* reader!.next()).done;) yield* emit(next.value);
-        } finally {
-          // First this: it is what ends a pending `next()`.
-          isClosed = true;
-          source.close();
-        }
-      });
-    } finally {
-      if (!isClosed) source.close();
-    }
-  }, "closing");
+        },
+        // First this: it is what ends a pending `next()`.
+        () => void source.close(),
+      ),
+    "closing",
+  );
 }

@@ -159,18 +159,23 @@ class NextEvent<T> extends Future<T> {
   }
 
   poll(waker: Waker): Poll<T> {
-    if (this.#end !== undefined) {
-      if ("error" in this.#end) throw this.#end.error;
-      return this.#end.event;
-    }
     this.#waker = waker;
-    this.#stop ??= subscribe(
+    if (this.#end === undefined && this.#stop === undefined) this.#listen();
+    const end = this.#end;
+    if (end === undefined) return PENDING;
+    if ("error" in end) throw end.error;
+    return end.event;
+  }
+
+  #listen(): void {
+    this.#stop = subscribe(
       this.#source,
       this.#name,
       (event) => this.#ended({ event: event as T }),
       (error) => this.#ended({ error }),
     );
-    return PENDING;
+    // It may come while we subscribe: `newListener` does.
+    if (this.#end !== undefined) this.cancel();
   }
 
   #ended(end: { event: T } | { error: unknown }): void {

@@ -46,8 +46,11 @@ export function fromReadable<T>(stream: ReadableStream<T>): ScopedIterator<T> {
         yield* emit(value as T);
       }
     } finally {
-      if (!isOver) yield* Future.from(reader.cancel("its consumer left"));
-      reader.releaseLock();
+      try {
+        if (!isOver) yield* Future.from(reader.cancel("its consumer left"));
+      } finally {
+        reader.releaseLock();
+      }
     }
   }, "readable stream");
 }

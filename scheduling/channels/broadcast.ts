@@ -10,7 +10,7 @@
 import { checkInteger, typeOf } from "../../runtime/clock.ts";
 import { ClosedError } from "../../runtime/errors.ts";
 import type { Future } from "../../runtime/future.ts";
-import { PENDING, type Poll } from "../../runtime/poll.ts";
+import { PENDING, type Poll, type Waker } from "../../runtime/poll.ts";
 import { Waiters } from "../waiters.ts";
 import { checkValue } from "./channel.ts";
 import { iterate } from "./iterate.ts";
@@ -24,6 +24,31 @@ export interface BroadcastOptions {
   readonly capacity?: number;
   /** For errors and dumps. */
   readonly name?: string;
+}
+
+/** The waits of one receiver, which is woken with all the others, or alone. */
+class OwnWaiters extends Waiters implements Waker {
+  readonly #all: Waiters;
+
+  constructor(all: Waiters) {
+    super();
+    this.#all = all;
+  }
+
+  override add(waker: Waker): void {
+    super.add(waker);
+    this.#all.add(this);
+  }
+
+  wake(): void {
+    this.wakeAll();
+  }
+
+  /** Wakes its own, who are no more among the others. */
+  leave(): void {
+    this.#all.remove(this);
+    this.wakeAll();
+  }
 }
 
 let broadcasts = 0;
@@ -155,11 +180,13 @@ export class Broadcast<T> implements Disposable {
 /** One who receives; made by `Broadcast.subscribe`. */
 export class BroadcastReceiver<T> implements AsyncIterable<T, undefined>, Disposable {
   readonly #state: BroadcastState<T>;
+  readonly #waiters: OwnWaiters;
   #at: number;
 
   /** @internal */
   constructor(state: BroadcastState<T>, at: number) {
     this.#state = state;
+    this.#waiters = new OwnWaiters(state.changes);
     this.#at = at;
   }
 
@@ -209,7 +236,7 @@ export class BroadcastReceiver<T> implements AsyncIterable<T, undefined>, Dispos
   }
 
   #look<R>(look: () => Poll<R>): Future<R> {
-    return new Look(this.#state.changes, `broadcast ${this.#state.name}`, look);
+    return new Look(this.#waiters, `broadcast ${this.#state.name}`, look);
   }
 
   get #isOver(): boolean {
@@ -248,6 +275,6 @@ export class BroadcastReceiver<T> implements AsyncIterable<T, undefined>, Dispos
       state.first = state.end;
       state.values.clear();
     }
-    state.changes.wakeAll(); // among those who wait may be one of its own
+    this.#waiters.leave();
   }
 }

@@ -94,7 +94,9 @@ export class Condition implements Disposable {
    *
    * When it throws (`Cancelled`, `TimeoutError`, the reason of a signal) it has first taken the lock
    * again, as long as that takes, so that cleanup runs under the lock. As the loser of a
-   * `Future.race`, or under a limit put around it from outside, it has not: `permit.isReleased`.
+   * `Future.race`, or under a limit put around it from outside, it has not: `permit.isReleased`. One
+   * that had ended in a `Future.all` which then failed, or was cancelled, has the lock, as after any
+   * end; its notification goes to the next.
    *
    * @param permit The lock, held; it is given up meanwhile, and the same one is held again
    * @throws {TypeError} If `permit` is no lock of the mutex, or was released
@@ -201,7 +203,7 @@ class ConditionWait extends AcquireWait {
   readonly #line: Line;
   readonly #hold: Hold;
   readonly #isTrue: (() => boolean) | undefined;
-  /** It was notified alone, and has not come to it yet. */
+  /** It was notified alone, and that may go to the next if it gives up. */
   #owesNotification = false;
   /** `isTrue` was just looked at, by `start` or by `poll`. */
   #looked = false;
@@ -221,6 +223,7 @@ class ConditionWait extends AcquireWait {
       throw new TypeError(`Cannot wait for ${this.#line.title}: permit was released`);
     }
     this.#end = undefined;
+    this.#owesNotification = false;
     this.meet(waker);
     if (!this.#looked && this.#isTrue?.()) {
       this.#looked = true;
@@ -236,7 +239,6 @@ class ConditionWait extends AcquireWait {
   override poll(waker: Waker): Poll<Permit> {
     const value = super.poll(waker);
     if (value === PENDING) return PENDING;
-    this.#owesNotification = false;
     if (this.#end !== undefined) throw this.#end.error;
     if (this.#looked || this.#isTrue === undefined || this.#isTrue()) {
       this.#looked = false;
@@ -306,6 +308,11 @@ class ConditionWait extends AcquireWait {
 
   protected override giveBack(): void {
     this.#hold.release();
+    this.#passOn();
+  }
+
+  /** It has ended, and the lock is held by the waiter's own permit: only the notification goes on. */
+  override putBack(): void {
     this.#passOn();
   }
 

@@ -22,8 +22,12 @@ export interface ObjectPoolOptions<T> extends NameOptions {
   readonly max: number;
   /** Makes an object, in a task of its own: a function, async function or generator function. */
   readonly create: ScopeBody<T>;
-  /** Ends an object; may be async. What it throws is thrown by `close`, or else reported. */
-  readonly destroy?: (value: T) => PromiseLike<void> | void;
+  /**
+   * Ends an object, in a task of its own too: the task that gave it back does not wait for that, and
+   * does not cut it by being cancelled. (Given back by code outside tasks, it is ended at once.) What
+   * it throws is thrown by `close`, or else reported.
+   */
+  readonly destroy?: (value: T) => Generator<unknown, void> | PromiseLike<void> | void;
 }
 
 /**
@@ -56,7 +60,7 @@ export class PoolItem<T> implements Disposable {
   }
 
   /**
-   * Gives it back broken: it is destroyed, and another may be made.
+   * Gives it back broken: it is destroyed, and another may be made as soon as that has begun.
    *
    * @returns False when it was given back before: nothing happens then
    */
@@ -82,7 +86,8 @@ export class PoolItem<T> implements Disposable {
  *
  * An object is made in a task of its own, so a waiter that is cancelled wastes none: it goes to the
  * next, or is kept. When making fails, who has waited longest gets the error. What was used last is
- * lent first.
+ * lent first. An object is destroyed in a task of its own as well, in the runtime in which objects
+ * are made; {@linkcode close} waits for that.
  *
  * @example
  * ```ts
@@ -142,6 +147,7 @@ export class ObjectPool<T> implements AsyncDisposable {
       destroy,
       onMade: (value) => this.#put(value),
       onFailed: (error) => this.#failed(error),
+      onLeft: () => this.#createMore(),
       isOver: () => queue.isClosed && this.#inUse === 0,
     });
     this.#owner = {
@@ -236,7 +242,7 @@ export class ObjectPool<T> implements AsyncDisposable {
   trim(keep = 0): number {
     checkInteger(keep, 0, "trim ObjectPool", "keep");
     const extra = this.#idle.splice(0, Math.max(0, this.#idle.length - keep));
-    for (const value of extra) this.#supply.destroy(value);
+    for (const value of extra) this.#destroy(value);
     return extra.length;
   }
 
@@ -244,9 +250,8 @@ export class ObjectPool<T> implements AsyncDisposable {
     this.#inUse++;
     return new PoolItem(value, (item, isGood) => {
       this.#inUse--;
-      if (isGood) return this.#put(item.value);
-      this.#supply.destroy(item.value);
-      this.#createMore();
+      if (isGood) this.#put(item.value);
+      else this.#destroy(item.value);
     });
   }
 
@@ -254,8 +259,12 @@ export class ObjectPool<T> implements AsyncDisposable {
   #put(value: T): void {
     const { first } = this.#queue;
     if (first !== undefined) first.grant(this.#lend(value));
-    else if (this.#queue.isClosed) this.#supply.destroy(value);
+    else if (this.#queue.isClosed) this.#destroy(value);
     else this.#idle.push(value);
+  }
+
+  #destroy(value: T): void {
+    this.#supply.destroy(value, this.#host ?? currentHost());
   }
 
   #failed(error: unknown): void {
@@ -265,7 +274,8 @@ export class ObjectPool<T> implements AsyncDisposable {
 
   /** Makes as many as are waited for, and allowed. */
   #createMore(): void {
-    while (this.#supply.making < this.#queue.size && this.size < this.#max) {
+    const { leaving } = this.#supply;
+    while (this.#supply.making < this.#queue.size && this.size + leaving < this.#max) {
       const refused = this.#supply.make(this.#host ?? currentHost());
       if (refused !== undefined) this.#queue.first!.refuse(refused.error);
     }

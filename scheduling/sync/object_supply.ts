@@ -4,10 +4,11 @@
  * @module
  */
 
+import { asGenerator, isGeneratorFunction } from "../../runtime/bodies.ts";
 import { type Failure, rememberFailures } from "../../runtime/failures.ts";
 import type { Abandonable } from "../../runtime/combinators.ts";
 import { FromPollable, type Future } from "../../runtime/future.ts";
-import { currentHost, type Host, WAKE_MAYBE } from "../../runtime/host.ts";
+import { context, currentTask, type Host, WAKE_MAYBE } from "../../runtime/host.ts";
 import { isPromiseLike } from "../../runtime/poll.ts";
 import type { Task } from "../../runtime/task.ts";
 import type { RuntimeApi } from "../../runtime/task_body.ts";
@@ -15,15 +16,20 @@ import { Deferred } from "../deferred.ts";
 import { scope, type ScopeBody } from "../scope.ts";
 import { whenMade } from "./section.ts";
 
+/** How an object is ended. */
+export type Destroy<T> = (value: T) => Generator<unknown, void> | PromiseLike<void> | void;
+
 /** A pool as its supply sees it. */
 export interface SupplyPlan<T> {
   readonly title: string;
   readonly create: ScopeBody<T>;
-  readonly destroy: ((value: T) => PromiseLike<void> | void) | undefined;
+  readonly destroy: Destroy<T> | undefined;
   /** An object was made. */
   readonly onMade: (value: T) => void;
   /** An object could not be made. */
   readonly onFailed: (error: unknown) => void;
+  /** An object is no more, or its end has begun: there is room for another. */
+  readonly onLeft: () => void;
   /** True when no more objects will come back. */
   readonly isOver: () => boolean;
 }
@@ -32,7 +38,11 @@ export interface SupplyPlan<T> {
 export class Supply<T> {
   readonly #plan: SupplyPlan<T>;
   readonly #makers = new Set<Task<void>>();
+  /** Objects whose end has not begun, and has not ended. */
+  #leaving = 0;
   #destroying = 0;
+  /** Somebody awaits `close`, or was told: what goes wrong need not be told elsewhere. */
+  #isAwaited = false;
   readonly #failures: { readonly failure: Failure; readonly host: Host }[] = [];
   #end: Deferred<void> | undefined = undefined;
 
@@ -43,6 +53,11 @@ export class Supply<T> {
   /** Objects that are being made. */
   get making(): number {
     return this.#makers.size;
+  }
+
+  /** Objects that are to be destroyed, and are still there. */
+  get leaving(): number {
+    return this.#leaving;
   }
 
   /** Begins to make an object; answers why not, if it cannot. */
@@ -73,34 +88,83 @@ export class Supply<T> {
     return undefined;
   }
 
-  /** Ends an object. */
-  destroy(value: T): void {
-    try {
-      const ending: unknown = this.#plan.destroy?.(value);
-      if (isPromiseLike(ending)) {
-        this.#destroying++;
-        ending.then(() => this.#destroyed(), (error) => {
-          this.#fail(error);
-          this.#destroyed();
-        });
+  /**
+   * Ends an object, in a task of its own: the one that gave it back may be cancelled, or end, meanwhile.
+   * For host code, which is in no task, it is done at once.
+   */
+  destroy(value: T, host: Host): void {
+    const { title, destroy, onLeft } = this.#plan;
+    if (destroy === undefined) {
+      onLeft();
+      return this.settle();
+    }
+    this.#leaving++;
+    this.#destroying++;
+    let hasBegun = false;
+    const begin = () => {
+      hasBegun = true;
+      try {
+        return destroy(value);
+      } finally {
+        this.#leaving--;
+        onLeft();
       }
+    };
+    const isInside = context.host !== undefined || currentTask() !== undefined;
+    if (!isInside && !isGeneratorFunction(destroy)) return this.#destroyHere(begin, host);
+    let failed: { readonly error: unknown } | undefined;
+    let task: Task<void>;
+    try {
+      task = (host.api as RuntimeApi).spawn(function* () {
+        try {
+          yield* scope(begin);
+        } catch (error) {
+          failed = { error };
+        }
+      }, { name: `${title}: destroy` }) as Task<void>;
+    } catch {
+      return this.#destroyHere(begin, host);
+    }
+    task.onEnd = () => {
+      // Cancelled too early: its runtime is closed.
+      if (!hasBegun) this.#destroyHere(begin, host);
+      else this.#destroyed(failed, host, task.id);
+    };
+  }
+
+  /** Where no task is needed, or none can be had: the runtime is closed, or has too many. */
+  #destroyHere(begin: () => ReturnType<Destroy<T>>, host: Host): void {
+    const onError = (error: unknown) => this.#destroyed({ error }, host);
+    try {
+      const made = begin();
+      const generator = typeof made === "object" ? asGenerator<void>(made) : undefined;
+      const ending = generator === undefined ? made : scope(() => generator);
+      if (isPromiseLike(ending)) ending.then(() => this.#destroyed(undefined, host), onError);
+      else this.#destroyed(undefined, host);
     } catch (error) {
-      this.#fail(error);
+      onError(error);
+    }
+  }
+
+  #destroyed(failed: { readonly error: unknown } | undefined, host: Host, id = -1): void {
+    this.#destroying--;
+    if (failed !== undefined) {
+      const task = { id, name: `${this.#plan.title}: destroy` };
+      const failure: Failure = { error: failed.error, task, during: "cleanup" };
+      this.#failures.push({ failure, host });
+      if (!this.#isAwaited) host.unobserved(failure, failure);
     }
     this.settle();
   }
 
-  #destroyed(): void {
-    this.#destroying--;
-    this.settle();
-  }
-
-  #fail(error: unknown): void {
-    const task = { id: -1, name: `${this.#plan.title}: destroy` };
-    const failure: Failure = { error, task, during: "cleanup" };
-    const host = currentHost();
-    this.#failures.push({ failure, host });
-    host.unobserved(failure, failure);
+  /** Who awaits `close` is told what went wrong; when nobody does, the runtime is. */
+  #setAwaited(isAwaited: boolean): void {
+    if (this.#isAwaited === isAwaited) return;
+    this.#isAwaited = isAwaited;
+    for (const { failure, host } of this.#failures) {
+      if (isAwaited) host.observed(failure);
+      else host.unobserved(failure, failure);
+    }
   }
 
   /** Ready when everything is destroyed. Who awaits it drives `home`, where objects are made. */
@@ -108,11 +172,23 @@ export class Supply<T> {
     const end = this.#end = new Deferred<void>();
     for (const maker of [...this.#makers]) maker.cancel({ kind: "requested", by: "close" });
     this.settle();
+    let wasTold = false;
     const closing: Abandonable<void> = {
       home,
       source: WAKE_MAYBE,
-      poll: (waker) => end.poll(waker),
-      abandon: (waker) => end.abandon(waker),
+      poll: (waker) => {
+        this.#setAwaited(true);
+        if (end.isSettled && !wasTold) {
+          wasTold = true;
+          const failures = this.#failures.map(({ failure }) => failure);
+          if (failures.length > 0) rememberFailures(failures[0]!.error, failures, undefined);
+        }
+        return end.poll(waker);
+      },
+      abandon: (waker) => {
+        if (!wasTold) this.#setAwaited(false);
+        return end.abandon(waker);
+      },
       describe: () => `${this.#plan.title} to be closed`,
     };
     return new FromPollable(closing);
@@ -123,11 +199,8 @@ export class Supply<T> {
     const end = this.#end;
     if (end === undefined || end.isSettled) return;
     if (this.#makers.size > 0 || this.#destroying > 0 || !this.#plan.isOver()) return;
-    const failures = this.#failures.map(({ failure }) => failure);
-    for (const { failure, host } of this.#failures) host.observed(failure);
-    const primary = failures[0];
-    if (primary === undefined) return void end.resolve();
-    rememberFailures(primary.error, failures, undefined);
-    end.reject(primary.error);
+    const primary = this.#failures[0];
+    if (primary === undefined) end.resolve();
+    else end.reject(primary.failure.error);
   }
 }

@@ -10,8 +10,8 @@
  *
  * `using permit = await semaphore.acquire()` releases it at the end of the block, however that is
  * left; without `using`, call {@linkcode release} in `finally`. A permit that is dropped is not
- * released: it stays taken. So take several one after the other; of a `Future.all` that fails, or is
- * cancelled half-way, those that were got already are dropped.
+ * released: it stays taken. Those that a `Future.all` had got when it failed, or was cancelled half-way,
+ * are released.
  *
  * @example
  * ```ts

@@ -216,6 +216,8 @@ export class PermitCore {
   /** Lines of conditions in which somebody waits who will want a permit again. */
   readonly lines: Set<WaitQueue<AcquireWait>> = new Set();
   #firstHold: Hold | undefined = undefined;
+  #lastHold: Hold | undefined = undefined;
+  #holds = 0;
   #closed = false;
   /** The runtime whose tasks use it; others are strangers meanwhile. */
   #home: Host | undefined = undefined;
@@ -267,8 +269,10 @@ export class PermitCore {
     this.count(hold.tie, 1);
     const first = this.#firstHold;
     hold.nextHold = first;
-    if (first !== undefined) first.prevHold = hold;
+    if (first === undefined) this.#lastHold = hold;
+    else first.prevHold = hold;
     this.#firstHold = hold;
+    this.#holds++;
   }
 
   unlink(hold: Hold): void {
@@ -277,7 +281,9 @@ export class PermitCore {
     const { prevHold: prev, nextHold: next } = hold;
     if (prev === undefined) this.#firstHold = next;
     else prev.nextHold = next;
-    if (next !== undefined) next.prevHold = prev;
+    if (next === undefined) this.#lastHold = prev;
+    else next.prevHold = prev;
+    this.#holds--;
     hold.prevHold = hold.nextHold = undefined;
   }
 
@@ -367,19 +373,20 @@ export class PermitCore {
     return names;
   }
 
-  /** "semaphore db (0 of 3 free, held by a #1, b #2)". */
+  /** "semaphore db (0 of 3 free; held by a #1, b #2)". O(1): every wait that times out is told so. */
   describe(weight: number): string {
     const facts: string[] = [];
     if (!this.isLock) {
       const free = Math.max(0, this.capacity - this.used);
       facts.push(`${weight > 1 ? `${weight} wanted, ` : ""}${free} of ${this.capacity} free`);
     }
-    const names = this.holders().reverse();
+    const names: string[] = [];
+    for (let hold = this.#lastHold; hold !== undefined; hold = hold.prevHold) {
+      if (names.push(hold.holderName) === SHOWN_HOLDERS) break;
+    }
+    const more = this.#holds - names.length;
     if (names.length > 0) {
-      const more = names.length - SHOWN_HOLDERS;
-      facts.push(
-        `held by ${names.slice(0, SHOWN_HOLDERS).join(", ")}${more > 0 ? ` and ${more} more` : ""}`,
-      );
+      facts.push(`held by ${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`);
     }
     return facts.length === 0 ? this.title : `${this.title} (${facts.join("; ")})`;
   }

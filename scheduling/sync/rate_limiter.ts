@@ -35,7 +35,8 @@ export interface RateLimiterOptions extends NameOptions {
 /**
  * Lets so many pass per time; others wait, first come, first served. It starts full.
  *
- * A wait that is given up has taken no token.
+ * A wait that is given up has taken no token. Tokens that it held for a while, say in a `Future.all`
+ * that failed, come back less those that came meanwhile: else both might pass at once.
  *
  * @example
  * ```ts
@@ -105,6 +106,7 @@ export class RateLimiter implements Disposable {
    * @throws {RangeError} If `count` is no whole number, 1 or more, or more than `burst`
    * @throws {TimeoutError} When `options.timeoutMs` passes first
    * @throws {ClosedError} When the limiter is closed first
+   * @throws {TypeError} If it is awaited in a runtime with another clock than the limiter's
    */
   acquire(count = 1, options?: WaitOptions): Future<void> {
     this.#bucket.checkCount(count);
@@ -192,7 +194,23 @@ class Bucket implements TimerEntry {
     return new ClosedError(`Cannot wait for ${this.title}: it is closed`);
   }
 
-  #now(): number {
+  /** The runtime whose clock it is; `undefined` before its first use. */
+  get host(): Host | undefined {
+    return this.#host;
+  }
+
+  /** Checks that a wait in `host` can be told when its time has come. */
+  checkClock(host: Host): void {
+    const { title } = this;
+    this.now();
+    const own = this.#host!;
+    if (own.clock === host.clock) return;
+    throw new TypeError(
+      `Cannot acquire: ${title} goes by the clock of ${own.name}, which is not that of ${host.name} (must be the same clock)`,
+    );
+  }
+
+  now(): number {
     if (this.#host === undefined) {
       this.#host = currentHost();
       this.#fullMs = this.#host.clock.now();
@@ -206,7 +224,7 @@ class Bucket implements TimerEntry {
   }
 
   available(): number {
-    const now = this.#now();
+    const now = this.now();
     let came = Math.floor((now - this.#fullMs) * this.#tokens / this.#perMs);
     // By the same sum as the timer's, so that what it waited for is there when it is due.
     if (this.#arrival(came + 1) <= now) came++;
@@ -224,9 +242,20 @@ class Bucket implements TimerEntry {
     return true;
   }
 
-  giveBack(count: number): void {
+  /**
+   * Gives back `count` tokens taken at `takenMs`.
+   *
+   * Had they not been taken, the bucket might have been full meanwhile, and dropped what came. How
+   * much, it does not know, but it is no more than came since: so much is not given back.
+   */
+  giveBack(count: number, takenMs: number): void {
     this.available();
-    this.#taken = Math.max(0, this.#taken - count);
+    const heldMs = this.now() - takenMs;
+    // Where fewer are out, it has been full since.
+    if (this.#taken >= count && heldMs * this.#tokens < count * this.#perMs) {
+      this.#taken -= count;
+      this.#fullMs += heldMs;
+    }
     this.serve();
   }
 
@@ -234,12 +263,13 @@ class Bucket implements TimerEntry {
   serve(): void {
     let { first } = this.queue;
     while (first !== undefined && this.take(first.count)) {
+      first.takenMs = this.now();
       first.grant(undefined);
       first = this.queue.first;
     }
     this.#disarm();
     if (first === undefined) return;
-    const now = this.#now();
+    const now = this.now();
     const atMs = this.#arrival(first.count - this.#burst + this.#taken);
     const host = this.#armedIn = first.host!;
     this.whenMs = host.clock.now() + Math.max(0, atMs - now);
@@ -269,6 +299,8 @@ class TokenWait extends QueuedWait<void> {
   readonly count: number;
   /** Whose timers wake it. */
   host: Host | undefined = undefined;
+  /** When it got its tokens, by the clock of the bucket. */
+  takenMs = 0;
 
   constructor(bucket: Bucket, count: number) {
     super();
@@ -279,15 +311,19 @@ class TokenWait extends QueuedWait<void> {
   protected start(): Poll<void> {
     const bucket = this.#bucket;
     bucket.checkOpen();
-    if (bucket.queue.size === 0 && bucket.take(this.count)) return undefined;
-    this.host = context.host ?? currentHost();
+    this.host = context.host ?? bucket.host ?? currentHost();
+    bucket.checkClock(this.host);
+    if (bucket.queue.size === 0 && bucket.take(this.count)) {
+      this.takenMs = bucket.now();
+      return undefined;
+    }
     bucket.queue.push(this);
     if (bucket.queue.first === this) bucket.serve();
     return PENDING;
   }
 
   protected giveBack(): void {
-    this.#bucket.giveBack(this.count);
+    this.#bucket.giveBack(this.count, this.takenMs);
   }
 
   override putBack(): void {
@@ -296,6 +332,15 @@ class TokenWait extends QueuedWait<void> {
 
   protected override leftQueue(): void {
     this.#bucket.serve();
+  }
+
+  /**
+   * Host code that awaits it drives the runtime whose clock it goes by.
+   *
+   * @internal
+   */
+  override get home(): Host | undefined {
+    return this.#bucket.host;
   }
 
   override describe(): string {

@@ -45,6 +45,10 @@ export interface SlotRunOptions extends NameOptions {
  * A run that fails fails the group, as any child does. A run that is cancelled or dropped has the
  * reason in its handle's outcome.
  *
+ * A run is a child of the group from the call on, also while it waits for its turn: where the group
+ * has a `maxConcurrency`, it counts there as one that runs. Where many may wait, give the slot a group
+ * of its own.
+ *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";

@@ -43,6 +43,14 @@ export interface AgendaJson {
 }
 
 const PRIORITIES: readonly TaskletPriority[] = ["high", "normal", "low"];
+/** Tasklets that are in an agenda. */
+const queued = new WeakSet<Tasklet>();
+
+interface IdleWaiter {
+  resolve(): void;
+  reject(error: EngineClosedError): void;
+}
+
 /** A quiet moment must come within this time, in ms. */
 const QUIET_MS = 10_000;
 
@@ -75,8 +83,14 @@ export class Agenda implements AsyncDisposable {
   #nextId = 1;
   #pauses = 0;
   #isAging = false;
-  #idleWaiters: (() => void)[] = [];
+  #idleWaiters: IdleWaiter[] = [];
   #stopped: Promise<void> | undefined;
+  /** No more tasklets are begun. */
+  #isCut = false;
+  #onCut: () => void = () => {};
+  #graceMs = Infinity;
+  /** Its threads are gone. */
+  #isOver = false;
 
   /**
    * Starts the workers. What keeps them from starting is thrown by {@linkcode ready}, and told to `onError` for each
@@ -152,7 +166,7 @@ export class Agenda implements AsyncDisposable {
    * Puts a tasklet at the end of its lane.
    *
    * @returns The tasklet
-   * @throws {TypeError | RangeError} If it is none, or there is no such function
+   * @throws {TypeError | RangeError} If it is none, is in an agenda and has not ended, or there is no such function
    * @throws {EngineClosedError} If the agenda was stopped
    */
   add(tasklet: Tasklet | TaskletOptions): Tasklet {
@@ -160,6 +174,11 @@ export class Agenda implements AsyncDisposable {
       throw new EngineClosedError(`Cannot add a tasklet: ${this.name} is stopped`);
     }
     const made = tasklet instanceof Tasklet ? tasklet : new Tasklet(tasklet);
+    if (queued.has(made)) {
+      throw new TypeError(
+        "Cannot add a tasklet: it is in an agenda and has not ended (must have ended, or be another one)",
+      );
+    }
     const fn = this.#pool.functionOf(made.closure);
     const id = this.#nextId++;
     const sinceMs = systemClock.now();
@@ -172,6 +191,7 @@ export class Agenda implements AsyncDisposable {
       ref: undefined,
     };
     this.#entries.set(id, entry);
+    queued.add(made);
     this.#counts.added++;
     this.#lanes.putOutside(entry);
     this.#fill();
@@ -181,6 +201,7 @@ export class Agenda implements AsyncDisposable {
 
   /** Takes in what fits; a tasklet of a higher lane takes the place of one of a lower. */
   #fill(): void {
+    if (this.#isCut) return;
     for (let entry; (entry = this.#lanes.next) !== undefined;) {
       const answer = this.#submit(entry);
       if (answer === "full" && !this.#makeRoom(entry)) return;
@@ -227,16 +248,22 @@ export class Agenda implements AsyncDisposable {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     this.#entries.delete(id);
+    queued.delete(entry.tasklet);
     this.#lanes.delete(entry);
     this.#counts[how]++;
     const { tasklet } = entry;
     if (how === "done" || how === "failed") tasklet.metadata.executions++;
     if (how === "failed" || how === "lost") this.#tell(error, tasklet);
     this.#fill();
-    if (this.#entries.size > 0) return;
-    const waiters = this.#idleWaiters;
-    this.#idleWaiters = [];
-    for (const waiter of waiters) waiter();
+    if (this.#entries.size === 0) this.#tellIdle();
+  }
+
+  /** Tells those that wait for it that no tasklet is left, or none will ever be run. */
+  #tellIdle(error?: EngineClosedError): void {
+    for (const waiter of this.#idleWaiters.splice(0)) {
+      if (error === undefined) waiter.resolve();
+      else waiter.reject(error);
+    }
   }
 
   #tell(error: unknown, tasklet: Tasklet): void {
@@ -322,11 +349,13 @@ export class Agenda implements AsyncDisposable {
   // ---- the end ------------------------------------------------------------------------------------
 
   /**
-   * Ends the agenda, and its threads. No tasklet can be added any more.
+   * Ends the agenda, and its threads. No tasklet can be added any more. Called again without `drain`, it cuts the
+   * draining short; otherwise again is the same.
    *
-   * @param options `drain: true`: all tasklets are run first (a pause is ended); `false`, the default: those that run are waited for,
-   *   those that wait stay, to be found in {@linkcode toJSON} and {@linkcode tasklets}. `graceMs`: threads that
-   *   take longer then are ended where the host can; 5 000 unless said
+   * @param options `drain: true`: all tasklets are run first (a pause is ended), however long they take; `false`, the
+   *   default: those that run are waited for, those that wait stay, to be found in {@linkcode toJSON} and
+   *   {@linkcode tasklets}. `graceMs`: how long those that run have without `drain`: then their threads are ended,
+   *   or given up where the host cannot end them; 5 000 unless said
    */
   stop(
     options: { readonly drain?: boolean; readonly graceMs?: number } = {},
@@ -340,25 +369,48 @@ export class Agenda implements AsyncDisposable {
       throw new TypeError(`Cannot ${action}: drain is ${typeOf(drain)} (must be a boolean)`);
     }
     const grace = graceMs === undefined ? 5_000 : checkTimeout(graceMs, action, "graceMs");
-    return this.#stopped ??= this.#stop(drain, grace);
+    if (!drain) this.#cut(grace);
+    return this.#stopped ??= this.#stop(grace);
   }
 
-  async #stop(drain: boolean, graceMs: number): Promise<void> {
-    if (drain) {
-      while (this.#pauses > 0) this.resume();
-      await this.whenIdle();
-    } else {
-      for (const entry of [...this.#lanes.all()].reverse()) {
-        if (this.#takeOut(entry)) this.#lanes.takeOut(entry);
-      }
+  /** No more tasklets are begun. */
+  #cut(graceMs: number): void {
+    if (this.#isCut) return;
+    this.#isCut = true;
+    this.#graceMs = graceMs;
+    for (const entry of [...this.#lanes.all()].reverse()) {
+      if (this.#takeOut(entry)) this.#lanes.takeOut(entry);
     }
-    await this.#pool.close(graceMs);
+    this.#onCut();
   }
 
-  /** Resolves when no tasklet is left. */
+  async #stop(graceMs: number): Promise<void> {
+    if (!this.#isCut) {
+      this.#graceMs = graceMs;
+      while (this.#pauses > 0) this.resume();
+      await Promise.race([this.whenIdle(), new Promise<void>((resolve) => this.#onCut = resolve)]);
+    }
+    await this.#pool.close(this.#graceMs);
+    this.#isOver = true;
+    for (const { tasklet } of this.#entries.values()) queued.delete(tasklet);
+    this.#tellIdle(this.#idleError());
+  }
+
+  #idleError(): EngineClosedError {
+    return new EngineClosedError(
+      `Cannot wait for tasklets: ${this.name} was stopped with ${this.size} left`,
+    );
+  }
+
+  /**
+   * Resolves when no tasklet is left.
+   *
+   * @throws {EngineClosedError} If the agenda has stopped, and tasklets are left
+   */
   whenIdle(): Promise<void> {
     if (this.#entries.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+    if (this.#isOver) return Promise.reject(this.#idleError());
+    return new Promise((resolve, reject) => this.#idleWaiters.push({ resolve, reject }));
   }
 
   /** {@linkcode stop} without draining. */

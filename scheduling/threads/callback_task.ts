@@ -5,11 +5,11 @@
  */
 
 import { typeOf } from "../../runtime/clock.ts";
+import { LazyPromise } from "../../runtime/lazy_promise.ts";
 import { NORMAL_LANE, type TaskFailure } from "./dispatch_types.ts";
 import type { EngineCore } from "./engine_core.ts";
 import { EngineCounters } from "./engine_stats.ts";
 import type { EngineSink } from "./engine_task.ts";
-import { Reaction } from "./reaction.ts";
 
 /** Gets the result. */
 export type OnValue = (value: never) => void;
@@ -94,7 +94,7 @@ export function dispatchCall(
     core.counters.submitted--;
   }
   const task = core.begin<never>(core.work, { fn, args });
-  task.react(new Reaction(onValue as (value: unknown) => void, (error) => sink.tell(error)));
+  task.react(new LazyPromise(onValue as (value: unknown) => void, (error) => sink.tell(error)));
 }
 
 function mustBeFunction(value: unknown, what: string): void {

@@ -29,6 +29,7 @@ export interface DivisionOwner {
   readonly timers: EngineTimers;
   readonly watch: EngineWatch;
   readonly graceMs: number;
+  tell(tell: () => void): void;
   settled(task: EngineTask<unknown>, error: unknown): void;
   /** Its load, or its workers, changed. */
   changed(): void;
@@ -47,6 +48,7 @@ export interface StreamEnd {
 export class Division implements PoolListener, QueueOwner {
   readonly #owner: DivisionOwner;
   readonly #pool: ThreadPool | undefined;
+  readonly #most: number;
   readonly #inline: InlineRunner | undefined;
   readonly queue: TaskQueue;
   readonly functions: FunctionTable;
@@ -58,6 +60,7 @@ export class Division implements PoolListener, QueueOwner {
   constructor(owner: DivisionOwner, maxTasks: number, plan: PoolPlan, isInlineToo: boolean) {
     this.#owner = owner;
     const { module } = plan;
+    this.#most = plan.most;
     const pool = this.#pool = plan.most === 0
       ? undefined
       : new ThreadPool({ ...plan, timers: owner.timers, listener: this });
@@ -104,6 +107,10 @@ export class Division implements PoolListener, QueueOwner {
 
   get graceMs(): number {
     return this.#owner.graceMs;
+  }
+
+  tell(tell: () => void): void {
+    this.#owner.tell(tell);
   }
 
   settled(task: EngineTask<unknown>, error: unknown): void {
@@ -196,6 +203,12 @@ export class Division implements PoolListener, QueueOwner {
 
   get stolen(): number {
     return this.#pool?.stolen ?? 0;
+  }
+
+  /** Its end begins: takes out what is in the queue; a worker that is ended now is not replaced. */
+  clear(error: () => Error): void {
+    this.queue.clear(error);
+    this.#pool?.resize(0, this.#most);
   }
 
   /** Ends the workers: nothing is in flight that somebody waits for. */

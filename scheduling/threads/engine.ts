@@ -92,7 +92,11 @@ export class Engine<M extends object = AnyModule> implements AsyncDisposable {
       await core.start();
     } catch (error) {
       await core.close(false, 0);
-      throw error;
+      throw core.endError ?? error;
+    }
+    if (core.endError !== undefined) {
+      await core.close(false, 0);
+      throw core.endError;
     }
     return new Engine<M>(core);
   }

@@ -14,6 +14,7 @@ import type { Lane, TaskFailure } from "./dispatch_types.ts";
 import type { EngineCore } from "./engine_core.ts";
 import { EngineCounters } from "./engine_stats.ts";
 import type { EngineSink } from "./engine_task.ts";
+import type { Feeder } from "./task_queue.ts";
 import type { Alarm } from "./engine_timers.ts";
 import type { Calls } from "./call_lists.ts";
 import { type CheckedRunOptions, checkRunOptions, type RunOptions } from "./run_options.ts";
@@ -31,7 +32,7 @@ interface BatchPlan {
 }
 
 /** A batch that has begun. */
-class EngineBatch<R> extends Settling<R> implements EngineSink {
+class EngineBatch<R> extends Settling<R> implements EngineSink, Feeder {
   readonly #core: EngineCore;
   readonly #fn: number;
   readonly #lane: Lane;
@@ -45,6 +46,7 @@ class EngineBatch<R> extends Settling<R> implements EngineSink {
   #live = 0;
   #isPumping = false;
   #isAwaitingRoom = false;
+  #isFailing = false;
   #told: Cancelled | undefined;
   #grace: Alarm | undefined;
   #limit: Alarm | undefined;
@@ -59,6 +61,12 @@ class EngineBatch<R> extends Settling<R> implements EngineSink {
     this.#calls = calls;
     this.#results = keeps ? [] : undefined;
     if (options !== undefined) this.#limitBy(options);
+    if (core.isClosed) this.#stop(core.closedError());
+    else if (this.phase === WAITING) this.#begin();
+  }
+
+  #begin(): void {
+    this.#core.work.queue.feeds(this);
     this.#pump();
   }
 
@@ -92,13 +100,13 @@ class EngineBatch<R> extends Settling<R> implements EngineSink {
   #submitNext(): boolean {
     const core = this.#core;
     const { queue } = core.work;
-    if (core.isClosed) throw core.closedError();
     if (!queue.hasRoom) return this.#awaitRoom();
     let args = this.#next;
     if (args === undefined) {
       const step = this.#calls!.next();
       if (step.done) {
         this.#calls = undefined;
+        queue.fed(this);
         return false;
       }
       args = step.value;
@@ -142,28 +150,31 @@ class EngineBatch<R> extends Settling<R> implements EngineSink {
 
   taskFailed(_failure: TaskFailure, error: unknown, _tag: number): void {
     this.#core.counters.ends[EngineCounters.endOf(error)]++;
-    this.#stop(error);
+    this.fail(error);
     this.#ended();
   }
 
   taskLost(error: Error, _tag: number): void {
     this.#core.counters.ends[EngineCounters.endOf(error)]++;
-    this.#stop(error);
+    this.fail(error);
     this.#ended();
   }
 
   taskLeft(error: Error): void {
-    this.#stop(error);
+    this.fail(error);
   }
 
   #ended(): void {
+    const { queue } = this.#core.work;
     this.#live--;
-    this.#core.work.queue.slotFreed();
+    if (this.phase !== WAITING) queue.left(-1);
+    queue.slotFreed();
     if (this.phase === WAITING) this.#pump();
   }
 
   /** All have ended, and none is left. */
   #finish(): void {
+    if (this.#isFailing && this.#told === undefined) return; // it will be told
     if (this.#told === undefined) this.#settleAs(OK, this.#results);
     else this.#settleAs(CANCELLED, this.#told);
   }
@@ -175,6 +186,15 @@ class EngineBatch<R> extends Settling<R> implements EngineSink {
     this.#settleAs(error instanceof Cancelled ? CANCELLED : ERROR, error);
   }
 
+  /** One of its calls, or the engine, has ended with this error. */
+  fail(error: unknown): void {
+    if (this.phase !== WAITING || this.#isFailing) return;
+    this.#isFailing = true;
+    if (this.#told !== undefined) return this.#stop(this.#told);
+    this.#takeBack();
+    this.#core.tell(() => this.#stop(error));
+  }
+
   #takeBack(): void {
     const calls = this.#calls;
     this.#calls = this.#next = undefined;
@@ -183,16 +203,18 @@ class EngineBatch<R> extends Settling<R> implements EngineSink {
     } catch {
       // The batch has failed for another reason already.
     }
-    const removed = this.#core.work.queue.stopAll(this);
+    const { queue } = this.#core.work;
+    const removed = queue.stopAll(this);
     this.#live -= removed;
     this.#core.counters.ends.cancelled += removed;
+    queue.fed(this);
   }
 
   #settleAs(phase: SettlingPhase, result: unknown): void {
     const { timers } = this.#core;
     for (const alarm of [this.#limit, this.#grace]) if (alarm !== undefined) timers.stop(alarm);
     this.#unlisten?.();
-    this.settle(phase, result);
+    if (this.settle(phase, result) && this.#live > 0) this.#core.work.queue.left(this.#live);
   }
 
   // ---- the caller's side ----------------------------------------------------------------------------

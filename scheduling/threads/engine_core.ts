@@ -34,6 +34,14 @@ export interface Call {
   readonly whenSettled?: (error: unknown) => void;
 }
 
+/** How an engine ends that whoever made it takes along. */
+export interface EngineEnd {
+  /** What its tasks end with; without it, that the engine is closed. */
+  readonly error?: Error | undefined;
+  /** When this is over, those that wait for tasks are told of errors: not before. */
+  readonly until?: () => Promise<void>;
+}
+
 /** What an engine is, to its public face. */
 export class EngineCore {
   readonly name: string;
@@ -49,6 +57,13 @@ export class EngineCore {
   #nextId = 1;
   #nextStream = 1;
   #closed: Promise<void> | undefined;
+  #isClosed = false;
+  /** Nothing is waited for any more but what runs, until then (in ms of `performance.now`). */
+  #cutAtMs: number | undefined;
+  #onCut: () => void = () => {};
+  #end: EngineEnd = {};
+  /** What is told when the end is over. */
+  #held: (() => void)[] | undefined;
   /** Called when there is a worker more, or less. */
   onWorkers: () => void = () => {};
 
@@ -99,7 +114,7 @@ export class EngineCore {
     this.counters.started(task);
     if (whenSettled !== undefined) task.extras = { whenSettled };
     if (this.watch.seesTasks) this.watch.tell("onTaskStart", task);
-    if (this.#closed !== undefined) {
+    if (this.#isClosed) {
       task.taskLost(this.closedError());
     } else if (options === undefined) {
       if (!queue.submit(task, fn, args, undefined, 1)) this.#overflow(division, task, fn, args);
@@ -214,7 +229,17 @@ export class EngineCore {
     return new EngineClosedError(`Cannot run: ${this.name} is closed`);
   }
 
+  /** What whoever made the engine has ended it with. */
+  get endError(): Error | undefined {
+    return this.#end.error;
+  }
+
   // ---- as the owner of divisions ------------------------------------------------------------------
+
+  tell(tell: () => void): void {
+    if (this.#held === undefined) tell();
+    else this.#held.push(tell);
+  }
 
   settled(task: EngineTask<unknown>, error: unknown): void {
     const { extras } = task;
@@ -239,26 +264,50 @@ export class EngineCore {
   // ---- the end ------------------------------------------------------------------------------------
 
   get isClosed(): boolean {
-    return this.#closed !== undefined;
+    return this.#isClosed;
   }
 
-  /** Nothing can be begun from now on. What was begun ends, or is ended; then the workers are. */
-  close(drain: boolean, timeoutMs: number): Promise<void> {
-    return this.#closed ??= this.#close(drain, timeoutMs);
+  /**
+   * Nothing can be begun from now on. What was begun ends, or is ended; then the workers are. Called again, it may
+   * cut the draining short.
+   */
+  close(drain: boolean, timeoutMs: number, end: EngineEnd = {}): Promise<void> {
+    this.#isClosed = true;
+    if (!drain) this.#cut(Math.min(timeoutMs, this.graceMs), end);
+    else if (timeoutMs < Infinity) this.timers.start(timeoutMs, () => this.#cut(0, {}));
+    return this.#closed ??= this.#close();
   }
 
-  async #close(drain: boolean, timeoutMs: number): Promise<void> {
+  /** The draining is over. What runs has so many ms. */
+  #cut(graceMs: number, end: EngineEnd): void {
+    if (this.#cutAtMs !== undefined) return;
+    this.#cutAtMs = performance.now() + graceMs;
+    this.#end = end;
+    if (end.until !== undefined) this.#held = [];
+    this.#onCut();
+  }
+
+  async #close(): Promise<void> {
     const divisions = this.#blocking === undefined ? [this.work] : [this.work, this.#blocking];
-    const empty = Promise.all(divisions.map(({ queue }) => queue.whenEmpty()));
-    const until = performance.now() + timeoutMs;
-    if (drain) await this.#within(empty, timeoutMs);
-    const error = () => this.closedError();
-    for (const { queue } of divisions) queue.clear(error);
-    const left = Math.max(0, until - performance.now());
-    await this.#within(empty, Math.min(left, drain ? 0 : this.graceMs));
-    for (const { queue } of divisions) queue.giveUp(error);
+    const done = Promise.all(divisions.map(({ queue }) => queue.whenDone()));
+    if (this.#cutAtMs === undefined) {
+      await Promise.race([done, new Promise<void>((resolve) => this.#onCut = resolve)]);
+    }
+    let graceMs = this.graceMs;
+    if (this.#cutAtMs !== undefined) {
+      const error = () => this.#end.error ?? this.closedError();
+      for (const division of divisions) division.clear(error);
+      const left = () => Math.max(0, this.#cutAtMs! - performance.now());
+      await this.#within(done, left());
+      for (const { queue } of divisions) queue.giveUp(error);
+      graceMs = left();
+    }
     const isEmpty = divisions.every(({ queue }) => queue.isEmpty);
-    await Promise.all(divisions.map((division) => division.close(isEmpty ? LEAVING_MS : 0)));
+    await Promise.all(divisions.map((division) => division.close(isEmpty ? LEAVING_MS : graceMs)));
+    await this.#end.until?.();
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const tell of held) tell();
   }
 
   /** Waits, but no longer than so many ms. */

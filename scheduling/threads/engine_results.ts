@@ -9,11 +9,11 @@
 import { checkInteger, checkTimeout } from "../../runtime/clock.ts";
 import { Cancelled, TimeoutError } from "../../runtime/errors.ts";
 import type { Host } from "../../runtime/host.ts";
+import { LazyPromise } from "../../runtime/lazy_promise.ts";
 import type { EngineCore } from "./engine_core.ts";
 import { ResultNotFoundError } from "./engine_errors.ts";
 import type { EngineTask } from "./engine_task.ts";
 import type { Alarm } from "./engine_timers.ts";
-import { Reaction } from "./reaction.ts";
 import { CANCELLED, ERROR, OK, Settling, type SettlingPhase } from "./settling.ts";
 
 /** Tasks whose results are still to be read. */
@@ -111,7 +111,7 @@ export class ResultWait<T> extends Settling<T> {
       if (this.settle(phase, result)) results.remove(id);
     };
     task.react(
-      new Reaction(
+      new LazyPromise(
         (value) => over(OK, value),
         (error) => over(error instanceof Cancelled ? CANCELLED : ERROR, error),
       ),

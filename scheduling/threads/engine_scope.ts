@@ -3,7 +3,8 @@
  *
  * Invariant: a child lives as long as its worker's thread serves. So the task that made the engine cannot end before
  * its workers have, dumps show them by name, and a cancelled scope takes its engine with it: what is queued never
- * runs, what runs is told, and after the grace its threads are ended.
+ * runs, what runs is told, and after the grace its threads are ended. What its tasks then end with does not come
+ * before the end of the task that made it: else it would look like the cause of that.
  *
  * @module
  */
@@ -12,9 +13,13 @@ import { Future } from "../../runtime/future.ts";
 import { WAKE_MAYBE, WAKE_OUTSIDE, type WakeSource } from "../../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../../runtime/poll.ts";
 import { GroupCore } from "../group_core.ts";
-import type { EngineCore } from "./engine_core.ts";
+import type { EngineCore, EngineEnd } from "./engine_core.ts";
+import { nextTurn } from "./owner_wait.ts";
 import type { PoolWorker } from "./pool_worker.ts";
 import type { ThreadPool } from "./pool.ts";
+
+/** Turns of the host's loop in which a task ends that has nothing left to wait for. */
+const MOST_TURNS = 64;
 
 /** The engine as a group of the current task. */
 export class EngineScope {
@@ -26,6 +31,8 @@ export class EngineScope {
     this.#core = core;
     this.#group = new GroupCore({ name: core.name, cancelOnError: false, graceMs: core.graceMs });
     core.onWorkers = () => this.#look();
+    // A child that was cancelled before it began has told nobody.
+    this.#group.completions.add(() => this.#group.isClosed ? this.#cancel() : undefined);
   }
 
   /** Gives new workers a child, and ends those of workers that are gone. */
@@ -57,7 +64,23 @@ export class EngineScope {
 
   /** The scope ends, or is cancelled. */
   #cancel(): void {
-    void this.#core.close(false, Infinity);
+    void this.#core.close(false, Infinity, this.#end);
+  }
+
+  get #end(): EngineEnd {
+    const owner = this.#group.parent;
+    if (owner?.cancelled !== undefined) return { error: this.#group.cancelled ?? owner.cancelled };
+    return owner?.isEnding === true ? { until: () => this.#ended(owner) } : {};
+  }
+
+  /**
+   * Resolves when the task that made the engine has ended. What else it opened may hold it up, and wait for this
+   * engine: then soon.
+   */
+  async #ended(owner: { readonly isFinished: boolean }): Promise<void> {
+    for (let turns = 0; turns < MOST_TURNS && !owner.isFinished; turns++) {
+      await new Promise<void>((resolve) => nextTurn(resolve));
+    }
   }
 }
 

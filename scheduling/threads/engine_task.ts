@@ -32,6 +32,8 @@ export interface TaskKeeper {
   readonly host: Host;
   /** The worker is done with `task`, or will never see it; once. */
   freed(task: EngineTask<unknown>): void;
+  /** Calls `tell`, which ends a task with an error: now, or when whoever ends the engine has ended. */
+  tell(tell: () => void): void;
   /** `task` has its outcome: `error` of a task that failed; once. */
   settled(task: EngineTask<unknown>, error: unknown): void;
   /** Takes `task` out of the queue, or tells it; answers whether it will not run any more. */
@@ -46,6 +48,8 @@ export interface EngineSink extends ResultSink {
   taskLost(error: Error, tag: number): void;
   /** The task goes on, and nobody waits for it any longer. */
   taskLeft(error: Error, tag: number): void;
+  /** The engine is ended, and the task was told: if it ends without an outcome, then with this error. */
+  taskTold?(error: Error): void;
 }
 
 /** A task that has no slot yet: what to submit. */
@@ -90,6 +94,8 @@ export class EngineTask<T> extends Settling<T> implements ThreadTask<T>, EngineS
   #isFreed = false;
   /** The task that awaited it was cancelled: this one is told, and waited for. */
   #told: Cancelled | undefined = undefined;
+  /** Its engine is ended, and it was told. */
+  #closing: Error | undefined = undefined;
 
   constructor(keeper: TaskKeeper, id: number, name: string) {
     super();
@@ -126,16 +132,29 @@ export class EngineTask<T> extends Settling<T> implements ThreadTask<T>, EngineS
     this.free();
     // Told to stop, and stopped: that is how it says so.
     const isStop = this.#told !== undefined && (error as Error | null)?.name === "AbortError";
-    this.fail(isStop ? this.#told : error);
+    if (isStop) this.fail(this.#told);
+    else this.#keeper.tell(() => this.fail(error));
   }
 
   taskLost(error: Error): void {
     this.free();
-    this.fail(this.#told ?? error);
+    this.#failSoon(this.#closing ?? error);
   }
 
   taskLeft(error: Error): void {
-    this.fail(this.#told ?? error);
+    this.#failSoon(error);
+  }
+
+  taskTold(error: Error): void {
+    this.#closing = error;
+    const isStopped = this.phase !== WAITING || this.extras?.grace !== undefined;
+    if (!isStopped) this.#keeper.stop(this, {});
+  }
+
+  /** A task that was told itself need not wait for whoever ends the engine. */
+  #failSoon(error: Error): void {
+    if (this.#told !== undefined) this.fail(this.#told);
+    else this.#keeper.tell(() => this.fail(this.#told ?? error));
   }
 
   /** The worker is done with it, or will never see it. */
@@ -156,7 +175,8 @@ export class EngineTask<T> extends Settling<T> implements ThreadTask<T>, EngineS
 
   /** Its grace is over: nobody waits for it any longer. */
   graceIsOver(): void {
-    if (this.#told !== undefined) this.fail(this.#told);
+    const error = this.#told ?? this.#closing;
+    if (error !== undefined) this.#failSoon(error);
   }
 
   #end(phase: 1 | 2 | 3, result: unknown): void {
@@ -171,7 +191,7 @@ export class EngineTask<T> extends Settling<T> implements ThreadTask<T>, EngineS
   protected override leave(reason: unknown): boolean {
     if (this.#told !== undefined) return false; // it ends, or its grace does
     this.#told = reason instanceof Cancelled ? reason : new Cancelled(reason);
-    return this.#keeper.stop(this, {});
+    return this.#isFreed || this.#keeper.stop(this, {});
   }
 
   protected override left(): void {

@@ -4,7 +4,7 @@
  * Invariant: settled once; whoever waits, by `then` or by polling, hears of it once. Nobody's failure is lost: one that
  * nobody has looked at is handed to the runtime, which reports it unless somebody looks later.
  *
- * Where host code awaits it, no promise and no turn of a runtime is needed: see `reaction.ts`.
+ * Where host code awaits it, no promise and no turn of a runtime is needed: see `LazyPromise`.
  *
  * @module
  */
@@ -12,8 +12,8 @@
 import { type Host, WAKE_INSIDE, WAKE_OUTSIDE, type WakeSource } from "../../runtime/host.ts";
 import { PENDING, type Poll, type Waker } from "../../runtime/poll.ts";
 import { addWaker, removeWaker, wakeAll, type WakerSlot } from "../../runtime/wakers.ts";
+import { LazyPromise } from "../../runtime/lazy_promise.ts";
 import { Operation } from "../operation.ts";
-import { Reaction } from "./reaction.ts";
 
 /** Not settled. */
 export const WAITING = 0;
@@ -34,7 +34,7 @@ export abstract class Settling<T> extends Operation<T> {
   #result: unknown = undefined;
   #isObserved = false;
   #wakers: WakerSlot = undefined;
-  #reactions: Reaction | Reaction[] | undefined = undefined;
+  #reactions: LazyPromise | LazyPromise[] | undefined = undefined;
 
   /** Where failures that nobody looked at are told, and whose. */
   protected abstract get reporter(): { readonly host: Host; readonly id: number };
@@ -62,7 +62,7 @@ export abstract class Settling<T> extends Operation<T> {
     wakeAll(wakers);
     const reactions = this.#reactions;
     this.#reactions = undefined;
-    if (reactions instanceof Reaction) reactions.settle(phase === OK, result);
+    if (reactions instanceof LazyPromise) reactions.settle(phase === OK, result);
     else if (reactions !== undefined) {
       for (const reaction of reactions) reaction.settle(phase === OK, result);
     }
@@ -114,12 +114,12 @@ export abstract class Settling<T> extends Operation<T> {
   }
 
   /** For `thenOnHost`. */
-  react(reaction: Reaction): Reaction {
+  react(reaction: LazyPromise): LazyPromise {
     this.observe();
     const phase = this.#phase;
     if (phase !== WAITING) resolved.then(() => reaction.settle(phase === OK, this.#result));
     else if (this.#reactions === undefined) this.#reactions = reaction;
-    else if (this.#reactions instanceof Reaction) this.#reactions = [this.#reactions, reaction];
+    else if (this.#reactions instanceof LazyPromise) this.#reactions = [this.#reactions, reaction];
     else this.#reactions.push(reaction);
     return reaction;
   }
@@ -141,5 +141,5 @@ function thenOnHost(
   onValue: Callback,
   onError: Callback,
 ): Promise<unknown> {
-  return this.react(new Reaction(onValue, onError));
+  return this.react(new LazyPromise(onValue, onError));
 }

@@ -2,7 +2,8 @@
  * Tasks on their way into one pool: those that have a slot, those that wait for one, those that are stopped.
  *
  * Invariant: at most `maxTasks` tasks have a slot. A task waits outside only while that many do, or others wait
- * before it; each slot that becomes free goes to the first of those.
+ * before it; each slot that becomes free goes to the first of those. A task may have its outcome while it still has
+ * its slot: nobody waits for those.
  *
  * @module
  */
@@ -53,6 +54,7 @@ export interface QueueOwner {
   readonly timers: EngineTimers;
   /** How long a task that is told to stop has. */
   readonly graceMs: number;
+  tell(tell: () => void): void;
   settled(task: EngineTask<unknown>, error: unknown): void;
   /** A task was given a slot, or waits for one. */
   loaded(): void;
@@ -62,6 +64,12 @@ export interface QueueOwner {
   roomy(): void;
   /** Ends the thread of a worker if `task` is still there; answers whether it could be. */
   kill(queue: TaskQueue, worker: number, task: EngineTask<unknown>): Promise<boolean>;
+}
+
+/** What begins tasks as long as there is room. */
+export interface Feeder {
+  /** It begins no more, and has failed. */
+  fail(error: Error): void;
 }
 
 const NOTHING: readonly Transferable[] = [];
@@ -75,8 +83,12 @@ export class TaskQueue implements TaskKeeper {
   readonly maxTasks: number;
   readonly #room = new WaitingRoom();
   #roomWaiters: (() => void)[] = [];
-  #emptyWaiters: (() => void)[] = [];
+  #doneWaiters: (() => void)[] = [];
+  readonly #feeders = new Set<Feeder>();
+  /** Slots of tasks that have their outcome. */
+  #left = 0;
   #isFull = false;
+  #isAdmitting = false;
   #isOffering = false;
 
   constructor(
@@ -225,25 +237,34 @@ export class TaskQueue implements TaskKeeper {
       }
       if (extras.grace !== undefined) this.#owner.timers.stop(extras.grace);
     }
+    if (task.isSettled) this.#left--;
     this.slotFreed();
+  }
+
+  /** So many more slots (or fewer) are those of a shared sink that has its outcome. */
+  left(slots: number): void {
+    this.#left += slots;
+    this.#checkDone();
   }
 
   /** A slot may be free: who waits gets it. */
   slotFreed(): void {
-    while (this.#room.size > 0 && this.#runner.inFlight < this.maxTasks) {
-      if (!this.#admit()) break;
+    if (this.#isAdmitting) return; // a task that ended as it got its slot: the loop below goes on
+    this.#isAdmitting = true;
+    try {
+      while (this.#room.size > 0 && this.#runner.inFlight < this.maxTasks) {
+        if (!this.#admit()) break;
+      }
+    } finally {
+      this.#isAdmitting = false;
     }
+    this.#checkDone();
     if (!this.hasRoom) return;
     if (this.#isFull) {
       this.#isFull = false;
       this.#owner.roomy();
     }
     this.#offerRoom();
-    if (this.#emptyWaiters.length > 0 && this.isEmpty) {
-      const waiters = this.#emptyWaiters;
-      this.#emptyWaiters = [];
-      for (const tell of waiters) tell();
-    }
   }
 
   /** Tells as many as there are slots; those left are told a turn later, should the first not have used theirs. */
@@ -274,18 +295,48 @@ export class TaskQueue implements TaskKeeper {
 
   /** Nothing has a slot, nothing waits. */
   get isEmpty(): boolean {
-    return this.#runner.inFlight === 0 && this.#room.size === 0 &&
-      (this.#aside === undefined || this.#aside.inFlight === 0);
+    return this.#slots === 0 && this.#room.size === 0;
+  }
+
+  get #slots(): number {
+    return this.#runner.inFlight + (this.#aside?.inFlight ?? 0);
+  }
+
+  /** All that was begun has its outcome; some of it may still have its slot. */
+  get #isDone(): boolean {
+    return this.#slots === this.#left && this.#room.size === 0 && this.#feeders.size === 0;
   }
 
   /** Resolves when that is so. */
-  whenEmpty(): Promise<void> {
-    if (this.isEmpty) return Promise.resolve();
-    return new Promise((resolve) => this.#emptyWaiters.push(resolve));
+  async whenDone(): Promise<void> {
+    while (!this.#isDone) {
+      await new Promise<void>((resolve) => this.#doneWaiters.push(resolve));
+    }
+  }
+
+  #checkDone(): void {
+    if (this.#doneWaiters.length === 0 || !this.#isDone) return;
+    for (const tell of this.#doneWaiters.splice(0)) tell();
+  }
+
+  /** A feeder has more to begin. */
+  feeds(feeder: Feeder): void {
+    this.#feeders.add(feeder);
+  }
+
+  /** It has no more. */
+  fed(feeder: Feeder): void {
+    if (this.#feeders.delete(feeder)) this.#checkDone();
+  }
+
+  tell(tell: () => void): void {
+    this.#owner.tell(tell);
   }
 
   settled(task: EngineTask<unknown>, error: unknown): void {
+    if (!task.isFreed) this.#left++;
     this.#owner.settled(task, error);
+    this.#checkDone();
   }
 
   // ---- stopping -----------------------------------------------------------------------------------
@@ -333,15 +384,21 @@ export class TaskQueue implements TaskKeeper {
     return extras?.isAside === true ? this.#aside! : this.#runner;
   }
 
-  /** Takes everything out: what waits and what is queued ends with `error` and never runs, what runs is told to stop. */
+  /**
+   * Takes everything out: what waits and what is queued ends with `error` and never runs, what runs is told to stop,
+   * in its own way.
+   */
   clear(error: () => Error): void {
+    for (const feeder of [...this.#feeders]) feeder.fail(error());
     for (let task; (task = this.#room.next()) !== undefined;) {
       task.extras!.parcel = undefined;
       task.taskLost(error());
     }
     for (const runner of this.#runners) {
       for (const { ref, sink, tag } of runner.live()) {
-        if (runner.cancel(ref) === "removed") (sink as EngineSink).taskLost(error(), tag);
+        const answer = runner.cancel(ref);
+        if (answer === "removed") (sink as EngineSink).taskLost(error(), tag);
+        else if (answer === "flagged") (sink as EngineSink).taskTold?.(error());
       }
     }
   }

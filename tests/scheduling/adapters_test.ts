@@ -67,6 +67,13 @@ test("events and nextEvent leave no listener: left, cancelled, timed out, not be
   assertEquals(counts(), [0, 0]);
 });
 
+test("nextEvent leaves no listener when its event comes while it subscribes", async () => {
+  const emitter = new EventEmitter();
+  const [name] = await nextEvent(emitter, "newListener");
+  assertEquals(name, "error");
+  assertEquals([emitter.listenerCount("newListener"), emitter.listenerCount("error")], [0, 0]);
+});
+
 test("events that are not taken in time: the policy drops them", async () => {
   const target = new EventTarget();
   const seen: string[] = [];

@@ -290,7 +290,7 @@ test("broadcast: a receiver that leaves wakes its own waits, and nobody else", (
   const receivers = Array.from({ length: 50 }, () => news.subscribe());
   const wakers = receivers.map(() => [new CountingWaker(), new CountingWaker()] as const);
   const waits = receivers.map((receiver) => [receiver.receive(), receiver.next()] as const);
-  const counts = () => wakers.map((both) => both.map((waker) => waker.count));
+  const counts = () => wakers.map((both) => both.map((waker) => waker.wakes));
   const poll = (from: number) => {
     for (let i = from; i < 50; i++) {
       waits[i]!.forEach((wait, j) => assertStrictEquals(wait.poll(wakers[i]![j]!), PENDING));

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import {
+  ClosedError,
   effectiveDeadline,
+  type Emit,
   Future,
   scope,
   scopedIterable,
@@ -319,3 +321,53 @@ taskTest(
     assertEquals(deadline, 100);
   },
 );
+
+taskTest("scopedIterable: an emit that timed out may be awaited again", async (runtime) => {
+  const iterator = iteratorOf(scopedIterable<string>(function* (emit) {
+    yield* emit("first");
+    const second = emit("second");
+    yield* second.timeout(5).catch(() => {});
+    yield* second;
+    yield* emit("third");
+  }, { runtime }));
+  assertEquals((await iterator.next()).value, "first");
+  await runtime.sleep(10);
+  for (const value of ["second", "third"]) assertEquals((await iterator.next()).value, value);
+  assertEquals((await iterator.next()).done, true);
+});
+
+taskTest(
+  "scopedIterable: emit after the end throws ClosedError, and what was offered before may be taken",
+  async (runtime) => {
+    for (const way of ["ended", "left", "taken"] as const) {
+      let leaked: Emit<number> | undefined;
+      const iterator = iteratorOf(scopedIterable<number>(function* (emit, s) {
+        leaked = emit;
+        yield* emit(1);
+        yield* s.sleep(5);
+      }, { runtime }));
+      await iterator.next();
+      // By a task that the producer does not wait for.
+      const waiting = way === "ended" ? undefined : runtime.spawn(() => leaked!(2)).settled();
+      await runtime.sleep(way === "left" ? 0 : 10);
+      if (way === "taken") {
+        assertEquals((await iterator.next()).value, 2);
+        assertEquals((await waiting!).status, "ok");
+      }
+      if (way === "left") {
+        await iterator.return();
+        assertEquals((await waiting!).status, "error");
+      }
+      const text = "Cannot emit: the iteration is over";
+      await assertRejects(async () => await leaked!(3), ClosedError, text);
+      assertEquals((await iterator.next()).done, true);
+    }
+  },
+);
+
+test("scopedIterable refuses options that are no object", async () => {
+  for (const options of [5, "x", true, null]) {
+    assertThrows(() => scopedIterable(() => {}, options as never), TypeError, "options is");
+  }
+  await scopedIterable(() => {}, undefined)[Symbol.asyncIterator]().return();
+});

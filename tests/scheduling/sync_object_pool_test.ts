@@ -482,10 +482,32 @@ test("a runtime that closes, or has no room for a task, destroys all the same", 
   const third = make();
   await full.spawn(function* () {
     const item = yield* third.acquire();
-    full.spawn(Future.never()).cancel();
-    full.spawn(Future.never()).cancel();
+    const others = [full.spawn(Future.never()), full.spawn(Future.never())];
     item.discard();
     assertEquals(log.length, 3);
+    for (const other of others) other.cancel();
   });
   await full.spawn(third.close());
+});
+
+test("code outside tasks destroys at once; a generator in the runtime where objects are made", async () => {
+  await using runtime = new SimulatedRuntime();
+  const log: string[] = [];
+  for (
+    const destroy of [
+      (n: number) => void log.push(`plain ${n}`),
+      function* (n: number) {
+        yield* sleep(3_600_000);
+        log.push(`generator ${n}`);
+      },
+    ]
+  ) {
+    const pool = new ObjectPool({ max: 1, create: () => 1, destroy });
+    (await runtime.spawn(pool.acquire())).release();
+    assertEquals(pool.trim(), 1);
+    log.push("trimmed");
+    await pool.close();
+  }
+  assertEquals(log, ["plain 1", "trimmed", "trimmed", "generator 1"]);
+  assertEquals(runtime.clock.now(), 3_600_000);
 });

@@ -1,13 +1,16 @@
 /**
- * One `then` of a thread task: what `await` calls back, without a promise of its own unless somebody looks.
+ * What one `then` answers: it calls back, and is a promise only for those who look.
+ *
+ * An `await` of a thenable never looks at what `then` answered, so mostly no promise is made.
  *
  * @module
  */
 
-type Callback = ((value: unknown) => unknown) | null | undefined;
+/** What `then` takes. */
+export type Callback = ((value: unknown) => unknown) | null | undefined;
 
-/** What `then` answers, and who is told. */
-export class Reaction implements Promise<unknown> {
+/** The promise of a `then`, made when somebody looks, or when its callback failed. */
+export class LazyPromise implements Promise<unknown> {
   readonly #onValue: Callback;
   readonly #onError: Callback;
   #promise: Promise<unknown> | undefined = undefined;
@@ -15,6 +18,7 @@ export class Reaction implements Promise<unknown> {
   #value: unknown = undefined;
   #settled = false;
 
+  /** The callbacks of the `then`. */
   constructor(onValue: Callback, onError: Callback) {
     this.#onValue = onValue;
     this.#onError = onError;
@@ -25,7 +29,8 @@ export class Reaction implements Promise<unknown> {
     const callback = ok ? this.#onValue : this.#onError;
     if (typeof callback === "function") {
       try {
-        value = callback(value); // for an `await`: the function that resumes the body
+        // For an `await` this is the function that resumes the body.
+        value = callback(value);
         ok = true;
       } catch (error) {
         value = error;
