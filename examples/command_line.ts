@@ -30,3 +30,20 @@ export function wholeNumber(name: string, text: string, least = 0, most = 999_99
     `--${name} is ${JSON.stringify(text)} (must be a whole number from ${least} to ${most})`,
   );
 }
+
+/** Writes a line ten times a second over the one before on a terminal, else one a second; and a last one at the end. */
+export async function repeatLine(
+  task: { sleep(ms: number): PromiseLike<void> },
+  line: () => string,
+): Promise<void> {
+  const { isTTY } = process.stderr;
+  const print = (end: string) => process.stderr.write(`${isTTY ? "\r" : ""}${line()} ${end}`);
+  try {
+    for (;;) {
+      await task.sleep(isTTY ? 100 : 1_000);
+      print(isTTY ? "" : "\n");
+    }
+  } finally {
+    print("\n");
+  }
+}

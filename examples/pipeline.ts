@@ -29,7 +29,7 @@ import {
   shield,
   type TaskScope,
 } from "@vais/runtime";
-import { commandLine, wholeNumber } from "./command_line.ts";
+import { commandLine, repeatLine, wholeNumber } from "./command_line.ts";
 
 const HELP = `Adds up access logs: top paths, status codes, latencies.
 
@@ -115,28 +115,17 @@ function readLines(files: readonly string[], concurrency: number): AsyncIterable
 }
 
 /** Shows how far we are: one line on a terminal, else one a second. */
-async function showProgress(task: TaskScope, verb: string, done: () => number, all: number) {
+function showProgress(task: TaskScope, verb: string, done: () => number, all: number) {
   const begin = performance.now();
-  const { isTTY } = process.stderr;
-  const print = (end: string) => {
+  return repeatLine(task, () => {
     const part = all === 0 ? 1 : Math.min(1, done() / all);
     const speed = done() / MB / ((performance.now() - begin) / 1_000);
     const bar = "#".repeat(Math.round(part * 24)).padEnd(24, ".");
-    process.stderr.write(
-      `${isTTY ? "\r" : ""}${verb} [${bar}] ${(part * 100).toFixed(0).padStart(3)} %  ` +
-        `${(done() / MB).toFixed(1)} of ${(all / MB).toFixed(1)} MB, ${
-          speed.toFixed(0)
-        } MB/s ${end}`,
-    );
-  };
-  try {
-    for (;;) {
-      await task.sleep(isTTY ? 100 : 1_000);
-      print(isTTY ? "" : "\n");
-    }
-  } finally {
-    print("\n");
-  }
+    const read = `${(done() / MB).toFixed(1)} of ${(all / MB).toFixed(1)} MB`;
+    return `${verb} [${bar}] ${(part * 100).toFixed(0).padStart(3)} %  ${read}, ${
+      speed.toFixed(0)
+    } MB/s`;
+  });
 }
 
 /** Adds up all files. Also when it is cut short, `totals` is what has been read. */

@@ -28,7 +28,7 @@ import {
   type TaskScope,
   usableCpus,
 } from "@vais/runtime";
-import { commandLine, wholeNumber } from "./command_line.ts";
+import { commandLine, repeatLine, wholeNumber } from "./command_line.ts";
 import { countFiles, type Found } from "./word_count_tasks.ts";
 
 const HELP = `Hashes the files of a tree and counts their words, on all cores.
@@ -145,31 +145,17 @@ function* batchesOf(files: readonly File[]): Generator<string[]> {
 }
 
 /** Shows how far we are: one line on a terminal, else one a second. */
-async function showProgress(task: TaskScope, totals: Totals, files: readonly File[]) {
+function showProgress(task: TaskScope, totals: Totals, files: readonly File[]) {
   const all = files.reduce((sum, { size }) => sum + size, 0);
   const begin = performance.now();
-  const { isTTY } = process.stderr;
-  const print = (end: string) => {
+  return repeatLine(task, () => {
     const seconds = (performance.now() - begin) / 1_000;
     const part = all === 0 ? 1 : Math.min(1, totals.bytes / all);
-    process.stderr.write(
-      `${isTTY ? "\r" : ""}${(part * 100).toFixed(0).padStart(3)} %  ${totals.files} of ` +
-        `${files.length} files, ${(totals.bytes / MB).toFixed(1)} of ${
-          (all / MB).toFixed(1)
-        } MB, ` +
-        `${(totals.files / seconds).toFixed(0)} files/s, ${
-          (totals.bytes / MB / seconds).toFixed(0)
-        } MB/s ${end}`,
-    );
-  };
-  try {
-    for (;;) {
-      await task.sleep(isTTY ? 100 : 1_000);
-      print(isTTY ? "" : "\n");
-    }
-  } finally {
-    print("\n");
-  }
+    const mb = totals.bytes / MB;
+    return `${(part * 100).toFixed(0).padStart(3)} %  ${totals.files} of ${files.length} files, ` +
+      `${mb.toFixed(1)} of ${(all / MB).toFixed(1)} MB, ` +
+      `${(totals.files / seconds).toFixed(0)} files/s, ${(mb / seconds).toFixed(0)} MB/s`;
+  });
 }
 
 /** Counts on `jobs` threads. Also when it is cut short, `totals` is what has been counted. */

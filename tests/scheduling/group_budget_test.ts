@@ -176,13 +176,13 @@ test("a map that waits for room ends with its group, and with its items", async 
   await using runtime = new SimulatedRuntime();
   for (const end of ["cancel", "close"] as const) {
     let closed = 0;
-    function* items() {
+    const items = function* () {
       try {
         for (let n = 0;; n++) yield n;
       } finally {
         closed++;
       }
-    }
+    };
     const group = new TaskGroup({ runtime, budget: 1 });
     const mapped = group.map(items(), (_n, _i, task) => task.sleep(5)).catch((error) => error);
     runtime.runUntilStalled();
