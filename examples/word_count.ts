@@ -17,7 +17,6 @@
 import { createHash } from "node:crypto";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import process from "node:process";
 import { parseArgs } from "node:util";
 import {
   Cancelled,

@@ -31,9 +31,14 @@ export function argCalls(calls: unknown, action: string): Calls {
 function iteratorOf(iterable: unknown, action: string, what: string): Iterator<unknown> {
   const isIterable = typeof iterable === "object" || typeof iterable === "string";
   if (!isIterable || iterable === null || !(Symbol.iterator in Object(iterable))) {
-    throw new TypeError(`Cannot ${action}: ${what} is ${typeOf(iterable)} (must be an iterable)`);
+    const type = isAsync(iterable) ? "an async iterable" : typeOf(iterable);
+    throw new TypeError(`Cannot ${action}: ${what} is ${type} (must be an iterable)`);
   }
   return (iterable as Iterable<unknown>)[Symbol.iterator]();
+}
+
+function isAsync(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }
 
 class Mapped implements Calls {

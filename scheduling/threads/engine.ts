@@ -79,6 +79,12 @@ export class Engine<M extends object = AnyModule> implements AsyncDisposable {
   /**
    * Makes an engine; resolves when its workers are ready, their modules loaded. 15 to 50 ms.
    *
+   * Made inside a task, it belongs to that task, not to the scope: it is closed when the task's body ends, however
+   * it does. So children of a scope cannot outlive an engine that the scope's body has made: what they still wait
+   * for ends with `EngineClosedError`. Make it outside the scope, or wait for them first (`await s.run()`). If the
+   * body throws, or is cancelled, they are cancelled, as without an engine.
+   *
+   * @throws {Cancelled} If the task is cancelled meanwhile
    * @throws {TypeError | RangeError} If a field of the configuration has the wrong type or is out of range
    * @throws {WorkerStartError} If a worker does not start: a permission is missing, the module fails
    */
@@ -369,12 +375,16 @@ export class Engine<M extends object = AnyModule> implements AsyncDisposable {
 
   /**
    * Ends the engine: nothing can be run from now on. Resolves when all tasks have an outcome and all threads are gone,
-   * or given up. Idempotent.
+   * or given up.
    *
-   * With `drain`, the default, tasks that were begun are waited for, at most for `timeoutMs`; also a stream that
-   * nobody reads. What is then left, or all
-   * without `drain`, rejects with `EngineClosedError`: queued, it never runs; running, it is told, and has the
-   * engine's `graceMs` before its thread is ended.
+   * With `drain`, the default, tasks that were begun are waited for, at most for `timeoutMs`: also all calls of a
+   * batch, and a stream that nobody reads. What is then left rejects with `EngineClosedError`: queued, it never
+   * runs; running, its thread is ended. So does all without `drain`, but what runs is told first, and has the
+   * engine's `graceMs`, or its own if that is shorter.
+   *
+   * What has its outcome already, cancelled or timed out, and runs on, is not waited for: its thread is ended after
+   * `graceMs`. Called again without `drain`, or with a shorter time, it cuts the draining short; it answers the
+   * same promise.
    *
    * @throws {TypeError | RangeError} If an option has the wrong type or is out of range
    */

@@ -55,7 +55,10 @@ export class ThreadedRuntime<M extends object = AnyModule> extends Runtime {
     return this.engine.workerCount;
   }
 
-  /** Starts a task that calls an export of the module on a worker, or a self-contained function. */
+  /**
+   * Starts a task that calls an export of the module on a worker. As any task it begins when the runtime is driven: by
+   * `run`, or by somebody who awaits its handle; the worker gets the call then, not before.
+   */
   override spawn<F extends string & Callable<M>>(
     fn: F,
     args: CallArgs<M, F>,

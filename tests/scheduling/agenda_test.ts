@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import fc from "fast-check";
 import {
   Agenda,
@@ -245,6 +252,42 @@ test("stop: drained, or what waits stays and is written as JSON, and read again"
   assertEquals([high!.obsoleteAt, low!.metadata.label, low!.permanent], [4e12, "kept", true]);
   await again.stop({ drain: true });
   assertEquals([again.name, again.size, again.stats().done], ["first", 0, 2]);
+});
+
+test("stopping again without drain cuts the draining short: what waits stays", async () => {
+  const agenda = new Agenda({ jobs: 1, module: MODULE, onError: () => {} });
+  const holders = new Holders();
+  await holders.hold(agenda, 1);
+  const log = words(2);
+  agenda.add({ closure: "log", args: [log, 1] });
+  const idle = agenda.whenIdle().catch((error) => error);
+  const stopping = agenda.stop({ drain: true, graceMs: 0 });
+  await sleep(1);
+  assertEquals(agenda.size, 2);
+  assertStrictEquals(agenda.stop({ drain: false, graceMs: 0 }), stopping);
+  await stopping;
+  assertEquals([agenda.size, agenda.stats().lost, agenda.stats().workers, log[0]], [1, 1, 0, 0]);
+  assertInstanceOf(await idle, EngineClosedError);
+  await assertRejects(() => agenda.whenIdle(), EngineClosedError, "was stopped with 1 left");
+  holders.release();
+});
+
+test("a tasklet is in one agenda at most, once; when that is over it is free", async () => {
+  const agenda = new Agenda({ jobs: 1, module: MODULE });
+  const other = new Agenda({ jobs: 1, module: MODULE });
+  agenda.pause();
+  const tasklet = agenda.add({ closure: "wait" });
+  for (const one of [agenda, other]) {
+    assertThrows(() => one.add(tasklet), TypeError, "it is in an agenda and has not ended");
+    assertEquals(one.stats().added, one === agenda ? 1 : 0);
+  }
+  await agenda.stop();
+  assertEquals(agenda.tasklets(), [tasklet]);
+  other.add(tasklet);
+  await other.whenIdle();
+  other.add(tasklet);
+  await other.stop({ drain: true });
+  assertEquals(tasklet.metadata.executions, 2);
 });
 
 test("an agenda stops by itself when its time is over", async () => {
