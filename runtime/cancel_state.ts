@@ -49,6 +49,7 @@ export class CancelState implements TimerEntry {
   waitsFor: string | undefined = undefined;
   /** It has been thrown at an await. */
   #delivered = false;
+  #waitIsTold = false;
   /** The grace is over. */
   #hard = false;
   #graceEndMs: number;
@@ -81,9 +82,15 @@ export class CancelState implements TimerEntry {
     return this.cancelled;
   }
 
+  /** A wait that must end by itself was told: what it throws then is how the task hears of it. */
+  toldWait(): void {
+    this.#waitIsTold = true;
+  }
+
   /** A wait of the task threw by itself; a scope's own `Cancelled` counts as delivery. */
   sawThrow(error: unknown): void {
-    if (!this.#delivered && error instanceof Cancelled) this.deliver();
+    if (this.#delivered) return;
+    if (this.#waitIsTold || error instanceof Cancelled) this.deliver();
   }
 
   /**

@@ -363,9 +363,10 @@ export class Task<T> extends TaskFace<T> implements Runnable, Stepped<T> {
   #interruptGenerator(): void {
     if (this.#phase !== PARKED) return; // queued: the cancel is thrown at its turn
     const waiting = this.#awaiting;
-    if (waiting === undefined || !abandon(waiting, this, this.cancelState!.cancelled)) return;
-    const thrown = this.cancelState!.deliver();
-    this.#resumeThrowing(thrown);
+    if (waiting === undefined) return;
+    const cancel = this.cancelState!;
+    if (abandon(waiting, this, cancel.cancelled)) this.#resumeThrowing(cancel.deliver());
+    else cancel.toldWait();
   }
 
   /** Ends the wait of a parked generator by throwing `error` there. */

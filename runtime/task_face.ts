@@ -348,6 +348,7 @@ export abstract class TaskFace<T> extends JoinHandle<T> implements TaskScope, Wa
     while (wait !== undefined) {
       const next: AttachedWait | undefined = wait.nextWait;
       if (wait.interrupt(cancel.cancelled)) cancel.deliver();
+      else cancel.toldWait();
       wait = next;
     }
   }

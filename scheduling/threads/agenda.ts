@@ -13,6 +13,8 @@ import { TimeoutError } from "../../runtime/errors.ts";
 import { reportToConsole } from "../../runtime/observer.ts";
 import type { EventLoop } from "../../reactor/event_loop.ts";
 import { type AgendaEntry, AgendaLanes } from "./agenda_lanes.ts";
+import { AgendaIdle } from "./agenda_idle.ts";
+import { type AgendaJson, readAgendaJson, writeTasklets } from "./agenda_json.ts";
 import {
   type AgendaOptions,
   type AgendaStats,
@@ -22,34 +24,12 @@ import {
 } from "./agenda_options.ts";
 import { AgendaPool } from "./agenda_pool.ts";
 import { EngineClosedError } from "./engine_errors.ts";
-import {
-  laneOf,
-  Tasklet,
-  type TaskletJson,
-  type TaskletOptions,
-  type TaskletPriority,
-} from "./tasklet.ts";
+import { laneOf, Tasklet, type TaskletOptions } from "./tasklet.ts";
 
-/** An agenda's permanent tasklets, by lane: the keys of RefPerSys. */
-export interface AgendaJson {
-  /** Its name. */
-  readonly name: string;
-  /** Those looked at first. */
-  readonly high_priority: readonly TaskletJson[];
-  /** Those in the middle. */
-  readonly normal_priority: readonly TaskletJson[];
-  /** Those looked at last. */
-  readonly low_priority: readonly TaskletJson[];
-}
+export type { AgendaJson };
 
-const PRIORITIES: readonly TaskletPriority[] = ["high", "normal", "low"];
 /** Tasklets that are in an agenda. */
 const queued = new WeakSet<Tasklet>();
-
-interface IdleWaiter {
-  resolve(): void;
-  reject(error: EngineClosedError): void;
-}
 
 /** A quiet moment must come within this time, in ms. */
 const QUIET_MS = 10_000;
@@ -83,14 +63,12 @@ export class Agenda implements AsyncDisposable {
   #nextId = 1;
   #pauses = 0;
   #isAging = false;
-  #idleWaiters: IdleWaiter[] = [];
+  readonly #idle = new AgendaIdle();
   #stopped: Promise<void> | undefined;
   /** No more tasklets are begun. */
   #isCut = false;
   #onCut: () => void = () => {};
   #graceMs = Infinity;
-  /** Its threads are gone. */
-  #isOver = false;
 
   /**
    * Starts the workers. What keeps them from starting is thrown by {@linkcode ready}, and told to `onError` for each
@@ -119,19 +97,7 @@ export class Agenda implements AsyncDisposable {
 
   /** An agenda with the tasklets of {@linkcode toJSON}, in their lanes and order. */
   static fromJSON(json: AgendaJson, options: AgendaOptions = {}): Agenda {
-    const action = "read Agenda";
-    if (typeof json !== "object" || json === null) {
-      throw new TypeError(`Cannot ${action}: json is ${typeOf(json)} (must be an object)`);
-    }
-    const tasklets = PRIORITIES.flatMap((priority) => {
-      const list: unknown = json[`${priority}_priority`];
-      if (!Array.isArray(list)) {
-        throw new TypeError(
-          `Cannot ${action}: ${priority}_priority is ${typeOf(list)} (must be an array)`,
-        );
-      }
-      return list.map((one) => new Tasklet({ ...one, priority, permanent: true }));
-    });
+    const tasklets = readAgendaJson(json);
     const agenda = new Agenda({ name: json.name, ...options });
     for (const tasklet of tasklets) agenda.add(tasklet);
     return agenda;
@@ -255,15 +221,7 @@ export class Agenda implements AsyncDisposable {
     if (how === "done" || how === "failed") tasklet.metadata.executions++;
     if (how === "failed" || how === "lost") this.#tell(error, tasklet);
     this.#fill();
-    if (this.#entries.size === 0) this.#tellIdle();
-  }
-
-  /** Tells those that wait for it that no tasklet is left, or none will ever be run. */
-  #tellIdle(error?: EngineClosedError): void {
-    for (const waiter of this.#idleWaiters.splice(0)) {
-      if (error === undefined) waiter.resolve();
-      else waiter.reject(error);
-    }
+    if (this.#entries.size === 0) this.#idle.tell();
   }
 
   #tell(error: unknown, tasklet: Tasklet): void {
@@ -391,15 +349,8 @@ export class Agenda implements AsyncDisposable {
       await Promise.race([this.whenIdle(), new Promise<void>((resolve) => this.#onCut = resolve)]);
     }
     await this.#pool.close(this.#graceMs);
-    this.#isOver = true;
     for (const { tasklet } of this.#entries.values()) queued.delete(tasklet);
-    this.#tellIdle(this.#idleError());
-  }
-
-  #idleError(): EngineClosedError {
-    return new EngineClosedError(
-      `Cannot wait for tasklets: ${this.name} was stopped with ${this.size} left`,
-    );
+    if (this.size > 0) this.#idle.end(this.name, this.size);
   }
 
   /**
@@ -408,9 +359,7 @@ export class Agenda implements AsyncDisposable {
    * @throws {EngineClosedError} If the agenda has stopped, and tasklets are left
    */
   whenIdle(): Promise<void> {
-    if (this.#entries.size === 0) return Promise.resolve();
-    if (this.#isOver) return Promise.reject(this.#idleError());
-    return new Promise((resolve, reject) => this.#idleWaiters.push({ resolve, reject }));
+    return this.#entries.size === 0 ? Promise.resolve() : this.#idle.wait();
   }
 
   /** {@linkcode stop} without draining. */
@@ -430,14 +379,11 @@ export class Agenda implements AsyncDisposable {
    * {@linkcode quiesce} for those alone that have not begun.
    */
   toJSON(): AgendaJson {
-    const lane = (at: 0 | 1 | 2): TaskletJson[] =>
-      [...this.#lanes.all(at)].map(({ tasklet }) => tasklet)
-        .filter(({ permanent }) => permanent).map((tasklet) => tasklet.toJSON());
     return {
       name: this.name,
-      high_priority: lane(0),
-      normal_priority: lane(1),
-      low_priority: lane(2),
+      high_priority: writeTasklets(this.#lanes.all(0)),
+      normal_priority: writeTasklets(this.#lanes.all(1)),
+      low_priority: writeTasklets(this.#lanes.all(2)),
     };
   }
 

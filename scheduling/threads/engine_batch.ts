@@ -14,10 +14,10 @@ import type { Lane, TaskFailure } from "./dispatch_types.ts";
 import type { EngineCore } from "./engine_core.ts";
 import { EngineCounters } from "./engine_stats.ts";
 import type { EngineSink } from "./engine_task.ts";
-import type { Feeder } from "./task_queue.ts";
 import type { Alarm } from "./engine_timers.ts";
 import type { Calls } from "./call_lists.ts";
 import { type CheckedRunOptions, checkRunOptions, type RunOptions } from "./run_options.ts";
+import type { Feeder } from "./task_runner.ts";
 import { CANCELLED, ERROR, OK, Settling, type SettlingPhase, WAITING } from "./settling.ts";
 
 /** What a batch calls, with what. */

@@ -11,41 +11,13 @@
 import { FULL } from "../../memory/answers.ts";
 import type { Ref } from "../../memory/ref.ts";
 import type { Host } from "../../runtime/host.ts";
-import {
-  type CancelAnswer,
-  type Lane,
-  type LostTask,
-  NEEDS_MESSAGE,
-  type ResultSink,
-} from "./dispatch_types.ts";
+import { type Lane, NEEDS_MESSAGE } from "./dispatch_types.ts";
 import { QueueFullError } from "./engine_errors.ts";
 import type { EngineSink, EngineTask, Parcel, StopOrder, TaskKeeper } from "./engine_task.ts";
 import type { EngineTimers } from "./engine_timers.ts";
 import { nextTurn } from "./owner_wait.ts";
+import type { Feeder, TaskRunner } from "./task_runner.ts";
 import { WaitingRoom } from "./waiting_room.ts";
-
-/** Where tasks get slots: the dispatcher of a pool, or the calling thread itself. */
-export interface TaskRunner {
-  submit(
-    fn: number,
-    args: readonly unknown[],
-    sink: ResultSink,
-    tag?: number,
-    lane?: Lane,
-  ): Ref | typeof FULL | typeof NEEDS_MESSAGE;
-  submitMessage(
-    fn: number,
-    args: readonly unknown[],
-    transfer: readonly Transferable[],
-    sink: ResultSink,
-    tag?: number,
-    lane?: Lane,
-  ): Ref | typeof FULL;
-  cancel(ref: Ref): CancelAnswer;
-  workerOf(ref: Ref): number;
-  live(): LostTask[];
-  readonly inFlight: number;
-}
 
 /** What a queue needs of its engine. */
 export interface QueueOwner {
@@ -64,12 +36,6 @@ export interface QueueOwner {
   roomy(): void;
   /** Ends the thread of a worker if `task` is still there; answers whether it could be. */
   kill(queue: TaskQueue, worker: number, task: EngineTask<unknown>): Promise<boolean>;
-}
-
-/** What begins tasks as long as there is room. */
-export interface Feeder {
-  /** It begins no more, and has failed. */
-  fail(error: Error): void;
 }
 
 const NOTHING: readonly Transferable[] = [];

@@ -11,13 +11,16 @@ import {
   Future,
   type JoinHandle,
   joinWith,
+  moveOnAfter,
   race,
   scope,
   scopedIterable,
+  sleep,
   TaskGroup,
   TaskGroupError,
   withTimeout,
 } from "@vais/runtime";
+import { SimulatedRuntime } from "@vais/runtime/testing";
 import { after, caught, dirty, failing, watched } from "../support/groups.ts";
 import { test } from "../support/test.ts";
 
@@ -329,5 +332,43 @@ test("late joins never cause an unhandledRejection event", async () => {
     assertEquals([events, unobserved], [[], []]);
   } finally {
     process.off("unhandledRejection", listener);
+  }
+});
+
+test("a scope whose cleanup fails when its waiter is cancelled: the waiter's own cleanup hides nothing", async () => {
+  for (const kind of ["generator", "async"]) {
+    await using runtime = new SimulatedRuntime();
+    const failing = function* () {
+      try {
+        yield* sleep(1_000);
+      } finally {
+        throw new RangeError("planned");
+      }
+    };
+    let cleaned = 0;
+    const error = await runtime.spawn(() =>
+      moveOnAfter(
+        3,
+        kind === "generator"
+          ? function* () {
+            try {
+              yield* scope(failing);
+            } finally {
+              yield* sleep(1);
+              cleaned++;
+            }
+          }
+          : async () => {
+            try {
+              await scope(failing);
+            } finally {
+              await sleep(1);
+              cleaned++;
+            }
+          },
+      )
+    ).catch((error) => error);
+    const messages = failuresOf(error).map((failure) => (failure.error as Error).message);
+    assertEquals([messages.slice(1), cleaned], [["planned"], 1], kind);
   }
 });

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   createEngine,
   Engine,
@@ -191,5 +197,13 @@ test("wrong calls throw at once, and begin nothing", async () => {
   await until(() => engine.stats().completed === 3);
   assertEquals([engine.stats().submitted, engine.stats().failed], [3, 0]);
   assertEquals(await engine.run("add", [1, 2]), 3);
+  await engine.close();
+});
+
+test("items that come asynchronously are no iterable, and the text says what they are", async () => {
+  const engine = await createEngine<Tasks>({ workerCount: 0 });
+  const items: Any = (async function* () {})();
+  const text = "Cannot map: items is an async iterable (must be an iterable)";
+  assertThrows(() => engine.map(items, (n) => n), TypeError, text);
   await engine.close();
 });
