@@ -8,7 +8,7 @@ import type { TaskBody } from "../../runtime/task_body.ts";
 import type { TaskFunction } from "./dispatch_types.ts";
 import type { FunctionSource } from "./function_source.ts";
 import { compileInline } from "./module_functions.ts";
-import { currentThreadTask, stepsAs } from "./worker_context.ts";
+import { currentThreadTask, stepsAs, whenAborted } from "./worker_context.ts";
 import type { WorkerStreams } from "./worker_streams.ts";
 
 type Spawn = typeof import("../../runtime/globals.ts").spawn;
@@ -116,9 +116,7 @@ export class TaskFunctions {
       const task = currentThreadTask();
       const body = () => stepsAs(task, fn(...args) as Generator<unknown, unknown>);
       const handle = spawn(body as TaskBody<unknown>, { name });
-      task?.signal.addEventListener("abort", () => handle.cancel(task.signal.reason), {
-        once: true,
-      });
+      whenAborted(task?.signal, () => handle.cancel(task!.signal.reason));
       return handle;
     };
   }

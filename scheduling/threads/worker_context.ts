@@ -136,3 +136,9 @@ export class FlagContext<K> implements ThreadTaskContext {
 function cancelled(): Cancelled {
   return new Cancelled({ kind: "requested", by: "its caller" });
 }
+
+/** Calls `then` when a signal aborts; at once when it has: a task may be cancelled before it is called. */
+export function whenAborted(signal: AbortSignal | undefined, then: () => void): void {
+  if (signal?.aborted === true) then();
+  else signal?.addEventListener("abort", then, { once: true });
+}

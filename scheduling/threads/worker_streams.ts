@@ -9,7 +9,7 @@ import { isPromiseLike } from "../../runtime/poll.ts";
 import type { TaskFunction } from "./dispatch_types.ts";
 import type { StreamNews, StreamOrder } from "./stream_messages.ts";
 import { ENGINE_MESSAGE } from "./thread_setup.ts";
-import { currentThreadTask, runAs, type ThreadTaskContext } from "./worker_context.ts";
+import { currentThreadTask, runAs, type ThreadTaskContext, whenAborted } from "./worker_context.ts";
 
 interface Stream {
   granted: number;
@@ -53,10 +53,10 @@ export class WorkerStreams {
     const stream: Stream = { granted, left: false, wake: () => {} };
     this.#streams.set(id, stream);
     const task = currentThreadTask(); // read now: after an await it is another one
-    task?.signal.addEventListener("abort", () => {
+    whenAborted(task?.signal, () => {
       stream.left = true;
       stream.wake();
-    }, { once: true });
+    });
     try {
       const made = fn(...args);
       await this.#send(id, stream, iteratorOf(isPromiseLike(made) ? await made : made), task);

@@ -9,6 +9,7 @@ import {
   reached,
   release,
   sharedWords,
+  turn,
   withEngine,
 } from "../support/threads_engine_tasks.ts";
 
@@ -72,4 +73,22 @@ withEngine("arguments that cannot be sent fail their task, and no other", {
   );
   assertEquals(bytes.byteLength, 8);
   assertEquals(await engine.run("add", [1, 2]), 3);
+});
+
+withEngine("cancelled while its arguments are on their way, a task ends when it is called", {
+  workerCount: 1,
+}, async (engine) => {
+  for (const name of ["sleepLong", "untilAborted"] as const) {
+    await turn(); // the first task of a turn is published at once
+    const task = name === "sleepLong"
+      ? engine.run(name, [new Map()])
+      : engine.run(name, [newWords()]);
+    const until = performance.now() + 20_000;
+    while (task.worker < 0 && performance.now() < until); // it is started, and this thread sends nothing
+    assertEquals(task.worker, 0);
+    task.cancel();
+    await assertRejects(() => Promise.resolve(task), Error);
+  }
+  const items = engine.stream("count", [newWords(), 1_000_000]);
+  await items.return();
 });

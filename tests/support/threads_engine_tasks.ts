@@ -29,6 +29,8 @@ export interface Tasks {
   tally(words: Int32Array, index: number): number;
   /** Which worker it runs in. */
   whoami(): number;
+  /** Sleeps for an hour, on the worker's runtime. */
+  sleepLong(options: unknown): Generator<unknown, void>;
   /** Sums the futures it yields, on the worker's runtime. */
   sumLater(count: number): Generator<unknown, number>;
   /** Yields numbers, counting them in `words[0]`, and its end in `words[1]`. */
@@ -60,6 +62,9 @@ export async function holdAsync(words, value = 0) {
   while (Atomics.load(words, 1) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   return value;
 }
+export function* sleepLong() {
+  yield* sleep(3_600_000);
+}
 export function untilCancelled(words) {
   const task = currentThreadTask();
   entered(words);
@@ -72,6 +77,7 @@ export async function untilAborted(words) {
   const { signal } = currentThreadTask();
   const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve));
   entered(words);
+  if (!signal.aborted) // it may have been before it was called
   await aborted;
   Atomics.add(words, 1, 1);
   return signal.reason instanceof Cancelled ? "aborted" : "for no reason";
