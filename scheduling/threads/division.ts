@@ -215,5 +215,6 @@ export class Division implements PoolListener, QueueOwner {
   /** Ends the workers: nothing is in flight that somebody waits for. */
   async close(graceMs: number): Promise<void> {
     await this.#pool?.close(graceMs);
+    this.#holdProcess.end?.();
   }
 }

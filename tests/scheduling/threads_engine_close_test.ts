@@ -164,3 +164,29 @@ test("engines close while their workers start, again and again", async () => {
     assertEquals([engine.workerCount, engine.stats().starting], [0, 0]);
   }
 });
+
+test("a closed engine leaves no timer of the host behind", async () => {
+  const { setInterval: real, clearInterval: clear } = globalThis;
+  const open = new Set<unknown>();
+  const counting = (...args: Parameters<typeof real>) => {
+    const timer = real(...args);
+    open.add(timer);
+    return timer;
+  };
+  globalThis.setInterval = Object.assign(counting, real) as typeof real;
+  globalThis.clearInterval = (timer) => {
+    open.delete(timer);
+    clear(timer as number);
+  };
+  try {
+    const engine = await createEngine<Tasks>({ module: tasksModule, workerCount: 1 });
+    assertEquals(await engine.run("add", [1, 2]), 3);
+    for await (const n of engine.stream("count", [newWords(), 5])) assert(n < 5);
+    assert(open.size > 0, "an engine at work holds the process");
+    await engine.close();
+    assertEquals(open.size, 0);
+  } finally {
+    globalThis.setInterval = real;
+    globalThis.clearInterval = clear;
+  }
+});
