@@ -338,13 +338,7 @@ test("late joins never cause an unhandledRejection event", async () => {
 test("a scope whose cleanup fails when its waiter is cancelled: the waiter's own cleanup hides nothing", async () => {
   for (const kind of ["generator", "async"]) {
     await using runtime = new SimulatedRuntime();
-    const failing = function* () {
-      try {
-        yield* sleep(1_000);
-      } finally {
-        throw new RangeError("planned");
-      }
-    };
+    const failing = dirty(1_000, new RangeError("planned"));
     let cleaned = 0;
     const error = await runtime.spawn(() =>
       moveOnAfter(
