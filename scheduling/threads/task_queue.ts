@@ -361,7 +361,9 @@ export class TaskQueue implements TaskKeeper {
       task.taskLost(error());
     }
     for (const runner of this.#runners) {
-      for (const { ref, sink, tag } of runner.live()) {
+      // Those that run come last: told to stop, they make way for what is queued.
+      const live = runner.live().map((task) => ({ ...task, runs: runner.workerOf(task.ref) >= 0 }));
+      for (const { ref, sink, tag } of live.sort((a, b) => Number(a.runs) - Number(b.runs))) {
         const answer = runner.cancel(ref);
         if (answer === "removed") (sink as EngineSink).taskLost(error(), tag);
         else if (answer === "flagged") (sink as EngineSink).taskTold?.(error());

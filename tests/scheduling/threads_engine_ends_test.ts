@@ -19,6 +19,7 @@ import {
   newWords,
   reached,
   release,
+  sharedWords,
   type Tasks,
   tasksModule,
   turn,
@@ -88,6 +89,20 @@ test("a body that throws cancels those that wait for its engine, whatever they w
     "body",
   );
   assertEquals(children.map((one) => one.outcome()?.status), Array(5).fill("cancelled"));
+  assertEquals([words[1], gate[0]], [1, 0]);
+});
+
+test("what is queued is out before what runs is told to stop, and makes way for it", async () => {
+  const words = newWords();
+  const engine = await make({ maxTasks: 2_000 });
+  const gate = sharedWords(engine);
+  const running = engine.run("untilCancelled", [words]);
+  await reached(words, 1);
+  const queued = Array.from({ length: 1_000 }, () => engine.run("tally", [gate, 0]));
+  await turn();
+  const ends = Promise.allSettled([running, ...queued]);
+  await engine.close({ drain: false });
+  assertEquals((await ends).filter(({ status }) => status === "fulfilled").length, 0);
   assertEquals([words[1], gate[0]], [1, 0]);
 });
 
