@@ -7,29 +7,22 @@
  * @module
  */
 
-import { FULL } from "../../memory/answers.ts";
-import { checkTimeout, systemClock, typeOf } from "../../runtime/clock.ts";
+import { checkTimeout, typeOf } from "../../runtime/clock.ts";
 import { TimeoutError } from "../../runtime/errors.ts";
 import { reportToConsole } from "../../runtime/observer.ts";
 import type { EventLoop } from "../../reactor/event_loop.ts";
-import { type AgendaEntry, AgendaLanes } from "./agenda_lanes.ts";
-import { AgendaIdle } from "./agenda_idle.ts";
+import { AgendaCore } from "./agenda_core.ts";
 import { type AgendaJson, readAgendaJson, writeTasklets } from "./agenda_json.ts";
 import {
   type AgendaOptions,
   type AgendaStats,
   checkAgendaOptions,
-  type CheckedAgendaOptions,
   type WorkerState,
 } from "./agenda_options.ts";
-import { AgendaPool } from "./agenda_pool.ts";
 import { EngineClosedError } from "./engine_errors.ts";
-import { laneOf, Tasklet, type TaskletOptions } from "./tasklet.ts";
+import { Tasklet, type TaskletOptions } from "./tasklet.ts";
 
 export type { AgendaJson };
-
-/** Tasklets that are in an agenda. */
-const queued = new WeakSet<Tasklet>();
 
 /** A quiet moment must come within this time, in ms. */
 const QUIET_MS = 10_000;
@@ -55,18 +48,9 @@ const QUIET_MS = 10_000;
  * ```
  */
 export class Agenda implements AsyncDisposable {
-  readonly #options: CheckedAgendaOptions;
-  readonly #pool: AgendaPool;
-  readonly #lanes = new AgendaLanes();
-  readonly #entries = new Map<number, AgendaEntry>();
-  readonly #counts = { added: 0, done: 0, failed: 0, obsolete: 0, lost: 0, aged: 0 };
-  #nextId = 1;
+  readonly #core: AgendaCore;
   #pauses = 0;
-  #isAging = false;
-  readonly #idle = new AgendaIdle();
   #stopped: Promise<void> | undefined;
-  /** No more tasklets are begun. */
-  #isCut = false;
   #onCut: () => void = () => {};
   #graceMs = Infinity;
 
@@ -77,21 +61,10 @@ export class Agenda implements AsyncDisposable {
    * @throws {TypeError | RangeError} If an option has the wrong type or is out of range
    */
   constructor(options: AgendaOptions = {}) {
-    const checked = this.#options = checkAgendaOptions(options);
-    this.#pool = new AgendaPool(checked, {
-      done: (id) => this.#ended(id, "done"),
-      failed: (id, error) => this.#ended(id, "failed", error),
-      obsolete: (id) => this.#ended(id, "obsolete"),
-      lost: (id, error) => this.#ended(id, "lost", error),
-      broken: (error) => {
-        for (const entry of [...this.#lanes.all()]) {
-          this.#takeOut(entry);
-          this.#ended(entry.id, "lost", error);
-        }
-      },
-    });
+    const checked = checkAgendaOptions(options);
+    this.#core = new AgendaCore(checked);
     if (checked.timeoutMs < Infinity) {
-      this.#pool.timers.start(checked.timeoutMs, () => void this.stop({ drain: false }));
+      this.#core.pool.timers.start(checked.timeoutMs, () => void this.stop({ drain: false }));
     }
   }
 
@@ -105,17 +78,17 @@ export class Agenda implements AsyncDisposable {
 
   /** Its name. */
   get name(): string {
-    return this.#options.name;
+    return this.#core.options.name;
   }
 
   /** Resolves when the workers are ready; rejects with `WorkerStartError` when they do not start. */
   get ready(): Promise<void> {
-    return this.#pool.ready;
+    return this.#core.pool.ready;
   }
 
   /** Tasklets that have not ended. */
   get size(): number {
-    return this.#entries.size;
+    return this.#core.entries.size;
   }
 
   /** True once `stop` was called, or the agenda's time is over. */
@@ -140,122 +113,8 @@ export class Agenda implements AsyncDisposable {
       throw new EngineClosedError(`Cannot add a tasklet: ${this.name} is stopped`);
     }
     const made = tasklet instanceof Tasklet ? tasklet : new Tasklet(tasklet);
-    if (queued.has(made)) {
-      throw new TypeError(
-        "Cannot add a tasklet: it is in an agenda and has not ended (must have ended, or be another one)",
-      );
-    }
-    const fn = this.#pool.functionOf(made.closure);
-    const id = this.#nextId++;
-    const sinceMs = systemClock.now();
-    const entry: AgendaEntry = {
-      id,
-      tasklet: made,
-      fn,
-      lane: laneOf(made),
-      sinceMs,
-      ref: undefined,
-    };
-    this.#entries.set(id, entry);
-    queued.add(made);
-    this.#counts.added++;
-    this.#lanes.putOutside(entry);
-    this.#fill();
-    if (this.#entries.has(id)) this.#age();
+    this.#core.add(made);
     return made;
-  }
-
-  /** Takes in what fits; a tasklet of a higher lane takes the place of one of a lower. */
-  #fill(): void {
-    if (this.#isCut) return;
-    for (let entry; (entry = this.#lanes.next) !== undefined;) {
-      const answer = this.#submit(entry);
-      if (answer === "full" && !this.#makeRoom(entry)) return;
-    }
-  }
-
-  #submit(entry: AgendaEntry): "in" | "full" | "ended" {
-    const { tasklet, id, fn, lane } = entry;
-    const leftMs = tasklet.obsoleteAt - Date.now();
-    if (leftMs <= 0) {
-      this.#ended(id, "obsolete");
-      return "ended";
-    }
-    let ref;
-    try {
-      ref = this.#pool.submit(fn, tasklet.args, id, lane, leftMs);
-    } catch (error) {
-      this.#ended(id, "failed", error); // its arguments cannot be cloned
-      return "ended";
-    }
-    if (ref === FULL) return "full";
-    entry.ref = ref;
-    this.#lanes.putInside(entry);
-    return "in";
-  }
-
-  #makeRoom({ lane }: AgendaEntry): boolean {
-    for (const below of this.#lanes.below(lane)) {
-      if (!this.#takeOut(below)) continue; // it runs
-      this.#lanes.takeOut(below);
-      return true;
-    }
-    return false;
-  }
-
-  /** Takes one out of the shared memory, if it has not begun. */
-  #takeOut(entry: AgendaEntry): boolean {
-    if (entry.ref === undefined || this.#pool.cancel(entry.ref) !== "removed") return false;
-    entry.ref = undefined;
-    return true;
-  }
-
-  #ended(id: number, how: "done" | "failed" | "obsolete" | "lost", error?: unknown): void {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return;
-    this.#entries.delete(id);
-    queued.delete(entry.tasklet);
-    this.#lanes.delete(entry);
-    this.#counts[how]++;
-    const { tasklet } = entry;
-    if (how === "done" || how === "failed") tasklet.metadata.executions++;
-    if (how === "failed" || how === "lost") this.#tell(error, tasklet);
-    this.#fill();
-    if (this.#entries.size === 0) this.#idle.tell();
-  }
-
-  #tell(error: unknown, tasklet: Tasklet): void {
-    const { onError, name } = this.#options;
-    try {
-      if (onError !== undefined) return onError(error, tasklet);
-      const { closure } = tasklet;
-      const what = typeof closure === "string" ? closure : closure.name || "a function";
-      reportToConsole(`tasklet ${what} of ${name} failed:`, error);
-    } catch (error) {
-      reportToConsole(`onError of ${name} threw:`, error);
-    }
-  }
-
-  /** Moves up those that have waited too long; looks again later. */
-  #age(): void {
-    const { agingMs } = this.#options;
-    if (agingMs === Infinity || this.#isAging) return;
-    this.#isAging = true;
-    this.#pool.timers.start(Math.max(1, agingMs / 4), () => {
-      this.#isAging = false;
-      const now = systemClock.now();
-      for (const entry of [...this.#lanes.all()]) {
-        if (entry.lane === 0 || now - entry.sinceMs < agingMs) continue;
-        if (entry.ref !== undefined && !this.#takeOut(entry)) continue;
-        this.#lanes.delete(entry);
-        entry.lane--;
-        entry.sinceMs = now;
-        this.#counts.aged++;
-        this.#lanes.putOutside(entry);
-      }
-      this.#fill();
-      if (this.#entries.size > 0) this.#age();
-    });
   }
 
   // ---- holding still ------------------------------------------------------------------------------
@@ -265,12 +124,12 @@ export class Agenda implements AsyncDisposable {
    * had taken off its lane, and not begun, is that worker's first then.
    */
   pause(): void {
-    if (this.#pauses++ === 0) this.#pool.pause();
+    if (this.#pauses++ === 0) this.#core.pool.pause();
   }
 
   /** Ends a {@linkcode pause}. */
   resume(): void {
-    if (this.#pauses > 0 && --this.#pauses === 0) this.#pool.resume();
+    if (this.#pauses > 0 && --this.#pauses === 0) this.#core.pool.resume();
   }
 
   /**
@@ -295,7 +154,7 @@ export class Agenda implements AsyncDisposable {
     const ms = options.timeoutMs === undefined ? QUIET_MS : checkTimeout(options.timeoutMs, action);
     this.pause();
     try {
-      if (!await this.#pool.quietWithin(ms)) {
+      if (!await this.#core.pool.quietWithin(ms)) {
         throw new TimeoutError(`a quiet moment of ${this.name}`, ms);
       }
       return await fn();
@@ -331,26 +190,20 @@ export class Agenda implements AsyncDisposable {
     return this.#stopped ??= this.#stop(grace);
   }
 
-  /** No more tasklets are begun. */
   #cut(graceMs: number): void {
-    if (this.#isCut) return;
-    this.#isCut = true;
+    if (this.#core.isCut) return;
     this.#graceMs = graceMs;
-    for (const entry of [...this.#lanes.all()].reverse()) {
-      if (this.#takeOut(entry)) this.#lanes.takeOut(entry);
-    }
+    this.#core.cut();
     this.#onCut();
   }
 
   async #stop(graceMs: number): Promise<void> {
-    if (!this.#isCut) {
+    if (!this.#core.isCut) {
       this.#graceMs = graceMs;
       while (this.#pauses > 0) this.resume();
       await Promise.race([this.whenIdle(), new Promise<void>((resolve) => this.#onCut = resolve)]);
     }
-    await this.#pool.close(this.#graceMs);
-    for (const { tasklet } of this.#entries.values()) queued.delete(tasklet);
-    if (this.size > 0) this.#idle.end(this.name, this.size);
+    await this.#core.close(this.#graceMs);
   }
 
   /**
@@ -359,7 +212,7 @@ export class Agenda implements AsyncDisposable {
    * @throws {EngineClosedError} If the agenda has stopped, and tasklets are left
    */
   whenIdle(): Promise<void> {
-    return this.#entries.size === 0 ? Promise.resolve() : this.#idle.wait();
+    return this.#core.entries.size === 0 ? Promise.resolve() : this.#core.idle.wait();
   }
 
   /** {@linkcode stop} without draining. */
@@ -371,7 +224,7 @@ export class Agenda implements AsyncDisposable {
 
   /** The tasklets that have not ended, in the order in which they would be begun. */
   tasklets(): Tasklet[] {
-    return [...this.#lanes.all()].map(({ tasklet }) => tasklet);
+    return [...this.#core.lanes.all()].map(({ tasklet }) => tasklet);
   }
 
   /**
@@ -381,28 +234,33 @@ export class Agenda implements AsyncDisposable {
   toJSON(): AgendaJson {
     return {
       name: this.name,
-      high_priority: writeTasklets(this.#lanes.all(0)),
-      normal_priority: writeTasklets(this.#lanes.all(1)),
-      low_priority: writeTasklets(this.#lanes.all(2)),
+      high_priority: writeTasklets(this.#core.lanes.all(0)),
+      normal_priority: writeTasklets(this.#core.lanes.all(1)),
+      low_priority: writeTasklets(this.#core.lanes.all(2)),
     };
   }
 
   /** Counters. */
   stats(): AgendaStats {
-    const [high, normal, low] = [0, 1, 2].map((lane) => this.#lanes.size(lane as 0 | 1 | 2));
+    const [high, normal, low] = [0, 1, 2].map((lane) => this.#core.lanes.size(lane as 0 | 1 | 2));
     return {
       high: high!,
       normal: normal!,
       low: low!,
-      ...this.#counts,
-      workers: this.#pool.running,
+      ...this.#core.counts,
+      workers: this.#core.pool.running,
     };
   }
 
   /** What each worker is at. */
   workers(): WorkerState[] {
-    const byRef = new Map([...this.#entries.values()].map((entry) => [entry.ref, entry.tasklet]));
-    return this.#pool.workers().map(({ ref, ...state }) => ({ ...state, tasklet: byRef.get(ref) }));
+    const byRef = new Map(
+      [...this.#core.entries.values()].map((entry) => [entry.ref, entry.tasklet]),
+    );
+    return this.#core.pool.workers().map(({ ref, ...state }) => ({
+      ...state,
+      tasklet: byRef.get(ref),
+    }));
   }
 
   // ---- commands -----------------------------------------------------------------------------------
