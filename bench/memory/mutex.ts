@@ -25,3 +25,21 @@ export function unlock(words: Int32Array): void {
   Atomics.store(words, LOCK, 0);
   Atomics.notify(words, LOCK, 1);
 }
+
+/** Items behind such a mutex; words 32 and 64 are for what counts them, on lines of their own. */
+export class MutexItems {
+  /** Where the items begin, in words. */
+  static readonly ITEMS = 96;
+  protected readonly words: Int32Array;
+  protected readonly capacity: number;
+
+  /** Over memory of `byteLength(capacity)`. */
+  constructor(buffer: SharedArrayBuffer) {
+    this.words = new Int32Array(buffer);
+    this.capacity = this.words.length - MutexItems.ITEMS;
+  }
+
+  static byteLength(capacity: number): number {
+    return (MutexItems.ITEMS + capacity) * 4;
+  }
+}

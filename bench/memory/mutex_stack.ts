@@ -3,30 +3,18 @@
  *
  * @module
  */
-import { lock, unlock } from "./mutex.ts";
+import { lock, MutexItems, unlock } from "./mutex.ts";
 
 const COUNT = 32;
-const ITEMS = 64;
+const ITEMS = MutexItems.ITEMS;
 
-/** The stack, over memory of `MutexStack.byteLength(capacity)`. */
-export class MutexStack {
-  readonly #words: Int32Array;
-  readonly #capacity: number;
-
-  constructor(buffer: SharedArrayBuffer) {
-    this.#words = new Int32Array(buffer);
-    this.#capacity = this.#words.length - ITEMS;
-  }
-
-  static byteLength(capacity: number): number {
-    return (ITEMS + capacity) * 4;
-  }
-
+/** The stack. */
+export class MutexStack extends MutexItems {
   push(value: number): boolean {
-    const words = this.#words;
+    const words = this.words;
     lock(words);
     const count = words[COUNT]!;
-    const room = count < this.#capacity;
+    const room = count < this.capacity;
     if (room) {
       words[ITEMS + count] = value;
       words[COUNT] = count + 1;
@@ -36,7 +24,7 @@ export class MutexStack {
   }
 
   pop(): number | undefined {
-    const words = this.#words;
+    const words = this.words;
     lock(words);
     const count = words[COUNT]!;
     const value = count > 0 ? words[ITEMS + count - 1] : undefined;

@@ -13,8 +13,7 @@ export type TaskletPriority = "high" | "normal" | "low";
 const LANES: Readonly<Record<TaskletPriority, Lane>> = { high: 0, normal: 1, low: 2 };
 
 /** What a tasklet calls: the name of an export of the agenda's module, or a self-contained function. */
-// deno-lint-ignore no-explicit-any -- any function: its arguments are checked by nobody
-export type TaskletClosure = string | ((...args: any[]) => unknown);
+export type TaskletClosure = string | ((...args: never[]) => unknown);
 
 /** What an agenda knows of a tasklet beside what it calls; anything of the owner's own. */
 export interface TaskletMetadata {

@@ -22,10 +22,9 @@ import {
   WaitGroup,
 } from "@vais/runtime";
 import { SimulatedRuntime } from "@vais/runtime/testing";
+import type { Any } from "../support/bad_input.ts";
 import { test } from "../support/test.ts";
 
-// deno-lint-ignore no-explicit-any -- any value where a type is asked for
-type Any = any;
 type Call = () => unknown;
 
 const runtime = new SimulatedRuntime();

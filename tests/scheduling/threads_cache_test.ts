@@ -14,11 +14,8 @@ import {
 import fc from "fast-check";
 import { type CacheConfig, Future, Memoize, memoize, ResultCache } from "@vais/runtime";
 import { VirtualClock } from "@vais/runtime/testing";
+import type { Any } from "../support/bad_input.ts";
 import { test } from "../support/test.ts";
-
-/** Any value where a type is asked for. */
-// deno-lint-ignore no-explicit-any
-type Any = any;
 
 // ---- ResultCache --------------------------------------------------------------------------------
 

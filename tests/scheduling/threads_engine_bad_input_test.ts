@@ -19,12 +19,9 @@ import {
   submitTask,
   waitForResult,
 } from "@vais/runtime";
+import type { Any } from "../support/bad_input.ts";
 import { type Tasks, tasksModule, until } from "../support/threads_engine_tasks.ts";
 import { test } from "../support/test.ts";
-
-/** Any value where a type is asked for. */
-// deno-lint-ignore no-explicit-any
-type Any = any;
 
 const WRONG_CONFIG: [keyof EngineConfig, unknown][] = [
   ["module", 5],

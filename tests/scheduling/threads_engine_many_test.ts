@@ -21,6 +21,7 @@ import {
   type ThreadTask,
   TimeoutError,
 } from "@vais/runtime";
+import type { Any } from "../support/bad_input.ts";
 import {
   newWords,
   reached,
@@ -30,10 +31,6 @@ import {
   withEngine,
 } from "../support/threads_engine_tasks.ts";
 import { test } from "../support/test.ts";
-
-/** Any value where a type is asked for. */
-// deno-lint-ignore no-explicit-any
-type Any = any;
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
 

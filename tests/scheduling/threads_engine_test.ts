@@ -27,6 +27,7 @@ import {
   usableCpus,
   waitForResult,
 } from "@vais/runtime";
+import type { Any } from "../support/bad_input.ts";
 import {
   newWords,
   reached,
@@ -36,10 +37,6 @@ import {
   withEngine,
 } from "../support/threads_engine_tasks.ts";
 import { test } from "../support/test.ts";
-
-/** Any value where a type is asked for. */
-// deno-lint-ignore no-explicit-any
-type Any = any;
 
 // ---- values -------------------------------------------------------------------------------------
 

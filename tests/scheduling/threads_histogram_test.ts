@@ -12,11 +12,8 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import { Histogram } from "@vais/runtime";
+import type { Any } from "../support/bad_input.ts";
 import { test } from "../support/test.ts";
-
-/** Any value where a type is asked for. */
-// deno-lint-ignore no-explicit-any
-type Any = any;
 
 const LONGEST_MS = (2 ** 47 - 1) / 1e6;
 const durations = fc.array(fc.double({ min: 0, max: LONGEST_MS, noNaN: true }), {

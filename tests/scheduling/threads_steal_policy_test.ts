@@ -13,11 +13,8 @@ import {
 } from "@std/assert";
 import fc from "fast-check";
 import { NumaStealPolicy, RoundRobinStealPolicy, type StealPolicy } from "@vais/runtime";
+import type { Any } from "../support/bad_input.ts";
 import { test } from "../support/test.ts";
-
-/** Any value where a type is asked for. */
-// deno-lint-ignore no-explicit-any
-type Any = any;
 
 const policies = fc.oneof(
   fc.integer({ min: 1, max: 9 }).map((n): [StealPolicy, number] => [

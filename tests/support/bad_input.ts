@@ -8,6 +8,10 @@ import { assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 /** A call that must be refused. */
 export type Call = () => unknown;
 
+/** Any value where a type is asked for, and one of which anything may be asked. */
+// deno-lint-ignore no-explicit-any -- what is tested is what types do not let through
+export type Any = any;
+
 /** `Cannot <action>: <what is> (<what is required>)`. */
 export const FORM = /^Cannot [^:]+: .+ \(.+\)$/;
 
